@@ -1,0 +1,101 @@
+"""How Values are recorded just now: whether at all, in which module, and how an anomaly is reported."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+
+class Scope:
+    """The module in whose call a Value was recorded; scopes nest as the modules do."""
+
+    __slots__ = ("level", "name", "parent", "title")
+
+    def __init__(self, name: str, title: str = "", level: str = "", parent: Scope | None = None) -> None:
+        self.name, self.title, self.level, self.parent = name, title, level, parent
+
+
+class Context:
+    """What holds for the thread or task that is recording."""
+
+    __slots__ = ("anomaly", "plain", "recording", "scope")
+
+    def __init__(self, recording: bool = True, anomaly: bool = False, scope: Scope | None = None) -> None:
+        self.recording, self.anomaly, self.scope = recording, anomaly, scope
+        self.plain = recording and not anomaly
+
+
+context: ContextVar[Context] = ContextVar("autograd", default=Context())  # noqa: B039 (a Context never changes)
+current = context.get
+
+
+@contextmanager
+def within(**changes: Any) -> Iterator[None]:
+    now = current()
+    token = context.set(
+        Context(**{"recording": now.recording, "anomaly": now.anomaly, "scope": now.scope, **changes})
+    )
+    try:
+        yield
+    finally:
+        context.reset(token)
+
+
+def no_grad(function: Callable[..., Any] | None = None) -> Any:
+    """Compute without recording, `with no_grad():` or `@no_grad`, in this thread or task alone.
+
+    >>> from autograd import Value
+    >>> x = Value(2.0)
+    >>> with no_grad():
+    ...     y = x * x
+    >>> y, y.requires_grad
+    (Value(data=4.0), False)
+    """
+    return within(recording=False)(function) if function else within(recording=False)
+
+
+def detect_anomaly(function: Callable[..., Any] | None = None) -> Any:
+    """Raise FloatingPointError at the first nan or inf, forward or backward, saying what made it and where.
+
+    >>> from autograd import Value
+    >>> with detect_anomaly():
+    ...     Value(0.0, label="p").log()  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    FloatingPointError: log(p=0.0) is -inf, recorded at ...
+    """
+    return within(anomaly=True)(function) if function else within(anomaly=True)
+
+
+def name_of(x: Any) -> str:
+    return f"{x.label}={x.data:.6g}" if getattr(x, "label", "") else f"{float(x):.6g}"
+
+
+def describe(op: Any, operands: Sequence[Any]) -> str:
+    """An operation with its operands, long vectors cut short: `log(p=0)`."""
+    shown = [name_of(x) for x in operands[:6]] + ["..."] * (len(operands) > 6)
+    return f"{getattr(op, 'name', op)}({', '.join(shown)})"
+
+
+def path(scope: Scope | None) -> str:
+    """` in MLP.layers.0`, or nothing outside any module."""
+    names: list[str] = []
+    while scope is not None:
+        names.insert(0, scope.name)
+        scope = scope.parent
+    return f", in {'.'.join(names)}" if names else ""
+
+
+def user_line() -> str:
+    """The file and line, outside this package and nn, that is being executed."""
+    frame = sys._getframe()
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in (
+        "autograd",
+        "nn",
+        "numpy",
+        "contextlib",
+    ):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"

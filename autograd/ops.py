@@ -1,0 +1,335 @@
+"""The table: every primitive operation, once.
+
+One entry carries all that is known of an operation:
+
+    op(name, text, formula, *rules, symbol, glyph, numpy, domain, kinks, aliases)
+
+    text      the formula as a person writes it
+    formula   floats in, float out; never raises: the edges are IEEE's (1/0 = inf, log -1 = nan)
+    rules     one derivative rule per input: (g, out, *inputs) -> g * d out / d input
+    symbol    what a drawing shows, in ASCII; `glyph` where the renderer has better letters
+    forward   (x, y) -> out, d out / dx, d out / dy in one go, where speed asks for it: the hot arithmetic
+    numpy     how the operation is spelled on arrays
+    parameters   how many trailing inputs are settings (an exponent, a slope) rather than operands when plain numbers
+    domain    where each input may lie: tests draw their points from it
+    kinks     points at which the derivative jumps, or a function of the inputs that is 0 there
+
+A rule is ordinary code in the table's own operations. On numbers it is backpropagation; on Values it records,
+and that is a gradient that can be differentiated again. So a rule never asks `if`: a branch would be baked into
+the recording. It says `step` and `where`. It divides by `div`, because Python's own `/` raises at 0.
+
+The engine, higher orders, the drawing, the documentation and the tests read these entries; adding an operation
+is adding one entry. The table goes on in `functions.py` and `activations.py`.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
+from functools import cached_property, reduce
+from inspect import CO_VARARGS, Parameter, Signature
+from inspect import signature as inspect_signature
+from itertools import accumulate
+from numbers import Real
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from .formulas import average, ieee, ieee2, log_sum_exp, quotient, total, weighted_sum
+
+Rule = Callable[..., Any]
+Interval = tuple[float, float]
+
+inf, nan = math.inf, math.nan
+TABLE: dict[str, Op] = {}
+installers: list[Callable[[Op], None]] = []  # whoever gives operations a further face, as `Value` its methods
+
+
+class Op:
+    """One entry of the table, callable on floats, Values, lists and arrays alike.
+
+    >>> import autograd
+    >>> autograd.exp(0.0), autograd.exp([0.0, 0.0]), autograd.maximum(autograd.Value(2.0), 1)
+    (1.0, array([1., 1.]), Value(data=2.0))
+    """
+
+    def __init__(
+        self,
+        name: str,
+        text: str,
+        formula: Callable[..., float],
+        *rules: Rule,
+        symbol: str = "",
+        glyph: str = "",
+        numpy: str = "",
+        domain: Interval | Sequence[Interval] = (-inf, inf),
+        kinks: Sequence[float] | Callable[..., float] = (),
+        aliases: Sequence[str] = (),
+        parameters: int = 0,
+        forward: Callable[..., tuple[float, ...]] | None = None,
+        variadic: bool = False,
+    ) -> None:
+        if not rules:
+            raise ValueError(f"op {name!r} needs a derivative rule for each input. Received: none")
+        self.name, self.text, self.formula, self.rules = name, text, formula, rules
+        self.symbol, self.glyph = symbol or name, glyph or symbol or name
+        self.variadic = variadic  # takes one vector of any length, and its one rule answers for all elements
+        self.forward = forward or self.formula_then_rules
+        self.kinks, self.aliases = kinks, tuple(aliases)
+        self.__name__ = self.__qualname__ = name
+        if variadic:
+            self.__doc__ = f"{name}(xs) = {text}"
+        else:
+            self.signature = signature(formula, len(rules))
+            self.__doc__ = f"{name}{self.signature} = {text}"
+            if len(rules) != len(self.signature.parameters):
+                raise ValueError(
+                    f"{self.__doc__} needs one rule for each input. Received: {len(rules)} rules"
+                )
+            self.defaults = tuple(
+                p.default for p in self.signature.parameters.values() if p.default is not p.empty
+            )
+            self.parameters = parameters or len(self.defaults)
+        self.numpy = numpy or f"np.{name}({', '.join(f'{{{i}}}' for i in range(len(rules)))})"
+        intervals: Any = domain if isinstance(domain[0], tuple) else [domain] * len(rules)
+        self.domain: tuple[Interval, ...] = tuple(intervals)
+
+    def __call__(self, *inputs: Any, **named: Any) -> Any:
+        if self.variadic:
+            return apply(self, tuple(flatten(inputs, **named)))
+        if named or len(inputs) != len(self.rules):
+            inputs = self.bind(inputs, named)
+        for x in inputs:
+            if type(x) is not float:
+                return apply(self, inputs)
+        return self.formula(*inputs)
+
+    @cached_property
+    def on_floats(self) -> tuple[Rule, ...]:
+        """The rules for plain floats."""
+        return self.rules if self.variadic else tuple(map(with_formulas, self.rules))
+
+    def formula_then_rules(self, *inputs: float) -> tuple[float, ...]:
+        """The result and every local gradient."""
+        out = self.formula(*inputs)
+        return (out, *[rule(1.0, out, *inputs) for rule in self.on_floats])
+
+    def bind(self, inputs: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+        """All inputs in order, with the defaults of those left out."""
+        missing = len(self.rules) - len(inputs)
+        if not named and 0 < missing <= len(self.defaults):
+            return inputs + self.defaults[-missing:]
+        try:
+            bound = self.signature.bind(*inputs, **named)
+        except TypeError as error:
+            raise TypeError(f"{self.name}{self.signature}: {error}") from None
+        bound.apply_defaults()
+        return bound.args
+
+    def __repr__(self) -> str:
+        return f"<op {self.__doc__}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return find, (self.name,)
+
+
+def op(name: str, text: str, formula: Callable[..., float], *rules: Rule, **more: Any) -> Op:
+    """Add an operation to the table, ours or yours: it can be recorded, drawn and differentiated twice at once.
+
+    >>> import autograd
+    >>> cube = autograd.op("cube", "x^3", lambda x: x * x * x, lambda g, out, x: 3 * g * x * x)
+    >>> x = autograd.Value(2.0)
+    >>> cube(x), autograd.grad(autograd.grad(cube))(2.0)
+    (Value(data=8.0), 12.0)
+    >>> x.cube()
+    Value(data=8.0)
+    """
+    entry = Op(name, text, formula, *rules, **more)
+    for install in installers:
+        install(entry)  # may refuse the name
+    TABLE[name] = entry
+    return entry
+
+
+def signature(formula: Callable[..., float], arity: int) -> Signature:
+    """The inputs' names and defaults: the formula's own, or x, y where it is a builtin or wrapped one."""
+    code = getattr(formula, "__code__", None)
+    if code is not None and not code.co_flags & CO_VARARGS:
+        return inspect_signature(formula)
+    return Signature([Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in ("x", "y")[:arity]])
+
+
+def with_formulas(rule: Rule) -> Rule:
+    """The same code, but the table's operations in it are bare formulas: three times as fast where all is float.
+    What was written elsewhere, or closes over something, stays as it is."""
+    if rule.__closure__ or not (rule.__module__ or "").startswith("autograd."):
+        return rule
+    names = {name: x for name, x in rule.__globals__.items() if name in rule.__code__.co_names}
+    for name, x in names.items():
+        names[name] = (
+            x.formula if isinstance(x, Op) else with_formulas(x) if isinstance(x, FunctionType) else x
+        )
+    return FunctionType(rule.__code__, names, rule.__name__, rule.__defaults__)
+
+
+def find(name: str) -> Op:
+    """The entry of that name: a pickle names its operations, it does not contain them."""
+    if name not in TABLE:
+        raise KeyError(f"no op {name!r} in the table: define it with autograd.op before loading what uses it")
+    return TABLE[name]
+
+
+def number(x: Any) -> float:
+    """A float from an int, bool, NumPy scalar, 0-d array, Fraction or Decimal; a TypeError from anything else."""
+    if isinstance(x, np.ndarray) and x.ndim == 0:
+        x = x.item()
+    if isinstance(x, (Real, Decimal, np.bool_)):
+        return float(x)
+    raise TypeError(f"a Value holds one real number. Received: {type(x).__name__}")
+
+
+def flatten(xs: Any) -> Iterator[Any]:
+    """The scalars in a scalar, list, tuple, generator or array, however nested, in order."""
+    if isinstance(xs, (str, bytes, dict, set)):
+        raise TypeError(f"numbers or Values are needed. Received: {type(xs).__name__}")
+    if hasattr(xs, "__iter__") and not (isinstance(xs, np.ndarray) and xs.ndim == 0):
+        for x in xs:
+            yield from flatten(x)
+    else:
+        yield xs
+
+
+def apply(entry: Op, inputs: tuple[Any, ...]) -> Any:
+    """The one gate: whatever is not a call between plain floats passes here."""
+    if any(isinstance(x, (list, tuple)) or (isinstance(x, np.ndarray) and x.ndim) for x in inputs):
+        result = np.frompyfunc(entry, len(inputs), 1)(*inputs)
+        plain = all(type(x) is float for x in result.flat)
+        return result.astype(float) if plain else result
+    for x in inputs:
+        if hasattr(x, "_record"):  # a Value, which this file does not need to know
+            return x._record(entry, inputs)
+    return entry.formula(*map(number, inputs))
+
+
+def zero(g: Any, out: Any, *inputs: Any) -> float:
+    """The rule of what is flat wherever it has a derivative."""
+    return 0.0
+
+
+# fmt: off
+# Arithmetic
+
+add = op("add", "x + y", operator.add,
+         lambda g, out, x, y: g,
+         lambda g, out, x, y: g, forward=lambda x, y: (x + y, 1.0, 1.0), symbol="+", numpy="{0} + {1}")
+sub = op("sub", "x - y", operator.sub,
+         lambda g, out, x, y: g,
+         lambda g, out, x, y: -g, forward=lambda x, y: (x - y, 1.0, -1.0), symbol="-", numpy="{0} - {1}")
+mul = op("mul", "x * y", operator.mul,
+         lambda g, out, x, y: g * y,
+         lambda g, out, x, y: g * x, forward=lambda x, y: (x * y, y, x), symbol="*", glyph="×", numpy="{0} * {1}")
+div: Op = op("div", "x / y", quotient,
+         lambda g, out, x, y: div(g, y),
+         lambda g, out, x, y: -div(g * out, y),
+         forward=lambda x, y: (out := quotient(x, y), quotient(1.0, y), -quotient(out, y)),
+         symbol="/", glyph="÷", numpy="{0} / {1}", kinks=lambda x, y: y)
+floordiv = op("floordiv", "floor(x / y)", ieee2(operator.floordiv, np.floor_divide), zero, zero,
+              symbol="//", numpy="{0} // {1}", kinks=lambda x, y: math.sin(math.pi * x / y))
+mod = op("mod", "x - y floor(x / y)", ieee2(operator.mod, np.mod),
+         lambda g, out, x, y: g,
+         lambda g, out, x, y: -g * floordiv(x, y),
+         symbol="%", numpy="{0} % {1}", kinks=lambda x, y: math.sin(math.pi * x / y))
+pow_: Op = op("pow", "x^y", ieee2(math.pow, np.power),  # flat in x where y = 0, and in y where x = 0: not nan
+          lambda g, out, x, y: where(y, g * y * pow_(x, y - 1.0), 0.0),
+          lambda g, out, x, y: g * out * log(where(x, x, step(y))),
+          symbol="**", numpy="{0} ** {1}", domain=[(0, inf), (-inf, inf)], parameters=1)
+neg = op("neg", "-x", operator.neg, lambda g, out, x: -g, symbol="-", numpy="-{0}")
+abs_ = op("abs", "|x|", abs, lambda g, out, x: g * sign(x), kinks=(0,), aliases=("absolute", "fabs"))
+reciprocal = op("reciprocal", "1 / x", lambda x: quotient(1.0, x),
+                lambda g, out, x: -g * out * out, symbol="1/x", numpy="1 / {0}", kinks=(0,))
+
+# Exponentials, logarithms, roots
+
+LN2, LN10 = math.log(2.0), math.log(10.0)
+
+
+def defined(x: Any) -> Any:
+    """x where its logarithm is a number, nan where it is not: 1/x alone would show a slope there."""
+    return where(step(x), x, nan)
+
+
+exp = op("exp", "e^x", ieee(math.exp, np.exp), lambda g, out, x: g * out)
+expm1 = op("expm1", "e^x - 1", ieee(math.expm1, np.expm1), lambda g, out, x: g * exp(x))
+log: Op = op("log", "ln x", ieee(math.log, np.log), lambda g, out, x: div(g, defined(x)), domain=(0, inf))
+log1p = op("log1p", "ln(1 + x)", ieee(math.log1p, np.log1p),
+           lambda g, out, x: div(g, defined(1.0 + x)), domain=(-1, inf))
+log2 = op("log2", "ln x / ln 2", ieee(math.log2, np.log2),
+          lambda g, out, x: div(g, defined(x) * LN2), domain=(0, inf))
+log10 = op("log10", "ln x / ln 10", ieee(math.log10, np.log10),
+           lambda g, out, x: div(g, defined(x) * LN10), domain=(0, inf))
+sqrt: Op = op("sqrt", "x^(1/2)", ieee(math.sqrt, np.sqrt),
+          lambda g, out, x: div(g, 2.0 * out), glyph="√", domain=(0, inf))
+cbrt = op("cbrt", "x^(1/3)", lambda x: float(np.cbrt(x)),
+          lambda g, out, x: div(g, 3.0 * out * out), glyph="∛", kinks=(0,))
+
+# Choices and steps: branches that a recording may contain. nan in, nan out
+
+maximum = op("maximum", "the larger of x and y; a tie shares the gradient", lambda x, y: x if x > y or x != x else y,
+             lambda g, out, x, y: g * (0.5 * (1.0 + step(x, y) - step(y, x))),
+             lambda g, out, x, y: g * (0.5 * (1.0 + step(y, x) - step(x, y))), symbol="max", kinks=lambda x, y: x - y)
+minimum = op("minimum", "the smaller of x and y; a tie shares the gradient", lambda x, y: x if x < y or x != x else y,
+             lambda g, out, x, y: g * (0.5 * (1.0 + step(y, x) - step(x, y))),
+             lambda g, out, x, y: g * (0.5 * (1.0 + step(x, y) - step(y, x))), symbol="min", kinks=lambda x, y: x - y)
+clamp = op("clamp", "x, but at least low and at most high; slope 1 at a bound",
+           lambda x, low=-inf, high=inf: low if x < low else high if x > high else x,
+           lambda g, out, x, low, high: g * step(x, low) * step(high, x),
+           lambda g, out, x, low, high: g * (1.0 - step(x, low)),
+           lambda g, out, x, low, high: g * (1.0 - step(high, x)),
+           numpy="np.clip({0}, {1}, {2})", aliases=("clip",),
+           kinks=lambda x, low, high: min(abs(x - low), abs(x - high)))
+where: Op = op("where", "x if condition else y", lambda condition, x, y: x if condition else y, zero,
+           lambda g, out, condition, x, y: where(condition, g, 0.0),
+           lambda g, out, condition, x, y: where(condition, 0.0, g),
+           numpy="np.where({0}, {1}, {2})", kinks=lambda condition, x, y: condition)
+step: Op = op("step", "1 if x >= threshold else 0",
+          lambda x, threshold=0.0: 1.0 if x >= threshold else 0.0 if x < threshold else nan, zero, zero,
+          numpy="np.where(np.isnan({0}), np.nan, {0} >= {1})", kinks=lambda x, threshold: x - threshold,
+          aliases=("heaviside", "binary_step"))
+sign: Op = op("sign", "-1, 0 or 1 as x is negative, 0 or positive",
+          lambda x: x if x != x else float((x > 0.0) - (x < 0.0)), zero, kinks=(0,))
+floor = op("floor", "the largest integer <= x", lambda x: float(np.floor(x)), zero,
+           kinks=lambda x: math.sin(math.pi * x))
+ceil = op("ceil", "the smallest integer >= x", lambda x: float(np.ceil(x)), zero,
+          kinks=lambda x: math.sin(math.pi * x))
+round_ = op("round", "the nearest integer, halves to even", lambda x: float(np.rint(x)), zero, numpy="np.rint({0})",
+            kinks=lambda x: math.cos(math.pi * x), aliases=("rint",))
+
+# Of vectors: one rule gives the gradients of all elements
+
+
+def products_of_others(g: Any, xs: Sequence[Any]) -> list[Any]:
+    """g times the product of all but each, from running products of both ends: right also where some are 0."""
+    before = accumulate(xs[:-1], operator.mul, initial=g)
+    after = [*accumulate(xs[:0:-1], operator.mul, initial=1.0)][::-1]
+    return [b * a for b, a in zip(before, after, strict=True)]
+
+
+def vector(name: str, text: str, formula: Callable[..., float], rule: Rule, **more: Any) -> Op:
+    return op(name, text, formula, rule, variadic=True, **more)
+
+
+sum_ = vector("sum", "x1 + x2 + ...", total, lambda g, out, *xs: [g] * len(xs), glyph="Σ", numpy="np.sum({0})")
+mean = vector("mean", "(x1 + ... + xn) / n", average,
+              lambda g, out, *xs: [div(g, float(len(xs)))] * len(xs))
+prod = vector("prod", "x1 * x2 * ...", lambda *xs: reduce(operator.mul, xs, 1.0),
+              lambda g, out, *xs: products_of_others(g, xs), glyph="Π")
+norm = vector("norm", "(x1^2 + x2^2 + ...)^(1/2)", math.hypot,
+              lambda g, out, *xs: [g * div(x, where(out, out, 1.0)) for x in xs], numpy="np.linalg.norm({0})")
+logsumexp = vector("logsumexp", "ln(e^x1 + e^x2 + ...)", log_sum_exp,
+                   lambda g, out, *xs: [g * exp(x - out) for x in xs], numpy="np.log(np.sum(np.exp({0})))")
+dot = vector("dot", "b + w1 x1 + w2 x2 + ...", weighted_sum,
+             lambda g, out, *wxb: [*(g * x for x in wxb[len(wxb) // 2:-1]), *(g * w for w in wxb[:len(wxb) // 2]), g],
+             glyph="Σ w·x", numpy="{0} @ {1} + {2}")

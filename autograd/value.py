@@ -1,0 +1,477 @@
+"""Value: one number that remembers how it was made.
+
+A node is plain data: its number, its gradient, the operation that made it, its operands x and y, and the local
+gradients dx = d out / dx and dy, recorded in the forward pass. There are no closures, so a graph has no cycles and
+is freed the moment nobody holds its end. Every walk is a loop: a chain may be a million long.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Iterable, Iterator
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import activations, functions, ops  # noqa: F401 (the whole table, before the methods are made from it)
+from .context import Scope, current, describe, name_of, path, user_line
+from .ops import TABLE, Op, number
+
+DOT = ops.dot
+NO_GRADIENT = float("0")  # one particular zero: before backward, `grad` equals 0 and can still be told apart
+
+
+class Value:
+    """One number, its gradient, and how it was made.
+
+    `Value(data, label="x")` takes whatever is one real number. Operators and the functions of the table record;
+    `backward()` fills `grad`. Equality is identity, so that Values are keys; `<` and its kin compare the numbers.
+
+    >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
+    >>> c = a * b + 10
+    >>> c.backward()
+    >>> c.data, a.grad, b.grad
+    (4.0, -3.0, 2.0)
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "_dx", "_dy", "_x", "_y", "data", "grad", "label", "op", "scope")
+    data: float
+    grad: Any  # a float; a Value after backward(create_graph=True)
+    label: str
+    scope: Scope | None
+    op: Any  # an Op; None for a leaf; ByHand for a node that somebody built
+    _x: Any  # the first operand, a Value or a plain float; or, of an op on vectors, the tuple of all operands
+    _y: Any  # the second one, if there is one
+    _dx: Any  # the local gradients, likewise; None where no gradient goes
+    _dy: Any
+
+    def __init__(
+        self,
+        data: Any,
+        _children: Iterable[Any] = (),
+        _op: str | Iterable[float] = "",
+        label: str = "",
+        *,
+        children: Iterable[Any] = (),
+        local_grads: Iterable[float] = (),
+        _prev: Iterable[Any] = (),
+    ) -> None:
+        if not isinstance(label, str):
+            raise TypeError(f"a label is a str. Received: {type(label).__name__}")
+        self.data = data if type(data) is float else number(data)
+        self.grad, self.label, self.scope = NO_GRADIENT, label, current().scope
+        if isinstance(_op, str):
+            operands, slopes = tuple(_children or children or _prev), tuple(local_grads)
+        else:  # the other dialect: Value(data, children, local_grads)
+            operands, slopes, _op = tuple(_children), tuple(_op), ""
+        if slopes and len(slopes) != len(operands):
+            raise ValueError(
+                f"each child needs its local gradient. Received: {len(slopes)} for {len(operands)}"
+            )
+        self._x, self._dx = operands or None, slopes or (None,) * len(operands)
+        self._y = self._dy = None
+        self.op = ByHand(_op) if operands else None
+
+    @property
+    def operands(self) -> tuple[Any, ...]:
+        """What it was computed from, in order; plain numbers stand as floats."""
+        return spread(self._x, self._y)
+
+    @property
+    def partials(self) -> tuple[Any, ...]:
+        """d self / d operand for each operand, as recorded in the forward pass; None where no gradient goes."""
+        return (
+            spread(self._dx, self._dy)
+            if type(self._x) is tuple
+            else (self._dx, self._dy)[: len(self.operands)]
+        )
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients are computed for it. Set False on a leaf to freeze it."""
+        return not isinstance(self, Constant)
+
+    @requires_grad.setter
+    def requires_grad(self, needed: bool) -> None:
+        if self.op and not needed:
+            raise ValueError("only a leaf can be frozen; detach() gives a constant with the same number")
+        self.__class__ = Value if needed else Constant
+
+    def detach(self) -> Value:
+        """The same number as a constant: no history, no gradient."""
+        return Constant(self.data, label=self.label)
+
+    def item(self) -> float:
+        return self.data
+
+    def __repr__(self) -> str:
+        return (
+            f"Value(data={self.data})"
+            if self.grad is NO_GRADIENT
+            else f"Value(data={self.data}, grad={self.grad})"
+        )
+
+    def __float__(self) -> float:
+        return float(self.data)
+
+    def __int__(self) -> int:
+        return int(self.data)
+
+    def __bool__(self) -> bool:
+        return bool(self.data)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.data, spec) if spec else repr(self)
+
+    def __pos__(self) -> Value:
+        return self
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return ops.round_(self * 10.0**digits) / 10.0**digits if digits else ops.round_(self)
+
+    @staticmethod
+    def _record(op: Op, inputs: tuple[Any, ...]) -> Value:
+        """Any operation on any mix of Values and numbers. The methods below do the commonest case faster."""
+        inputs = tuple(
+            [x if isinstance(x, Value) else float(x) if type(x) is int else number(x) for x in inputs]
+        )
+        data = [x if type(x) is float else x.data for x in inputs]
+        needed = [type(x) is not float and type(x) is not Constant for x in inputs]
+        out, now = op.formula(*data), current()
+        if now.anomaly and not math.isfinite(out):
+            raise FloatingPointError(
+                f"{describe(op, inputs)} is {out}, recorded at {user_line()}{path(now.scope)}"
+            )
+        if not now.recording or not any(needed):
+            return Constant(out)
+        if op.variadic:
+            slopes = op.on_floats[0](1.0, out, *data)
+        else:
+            slopes = [rule(1.0, out, *data) if need else None for rule, need in zip(op.on_floats, needed)]
+        v = Value(out)
+        slopes = [d if need else None for d, need in zip(slopes, needed)]
+        v.op = op
+        if len(inputs) > 2 or op.variadic:
+            v._x, v._dx = inputs, tuple(slopes)
+        else:
+            (v._x, v._y), (v._dx, v._dy) = (*inputs, None)[:2], (*slopes, None)[:2]
+        if now.anomaly:
+            v.recorded_at = user_line()
+        return v
+
+    def backward(self, gradient: Any = 1.0, create_graph: bool = False) -> None:
+        """Add d self / d leaf to the `grad` of every leaf, and set the `grad` of every node on the way.
+
+        `gradient` is what self starts from. With `create_graph` the gradients are Values, recorded in their turn.
+
+        >>> x = Value(3.0)
+        >>> (x * x * x).backward(create_graph=True)
+        >>> slope, x.grad = x.grad, 0.0
+        >>> slope.backward()
+        >>> slope.data, x.grad
+        (27.0, 18.0)
+        """
+        if create_graph or current().anomaly:
+            for v, g in gradients(self, gradient, create_graph).items():
+                g = v.grad + g if not v.op and v.grad is not NO_GRADIENT else g
+                v.grad = Value(g) if create_graph and type(g) is float else g
+            return
+        order = topological(self, vectors=True)
+        for v in order:
+            v.grad = 0.0
+        self.grad += gradient if type(gradient) is float else number(gradient)
+        for v in reversed(order):
+            g, x, dx, dy = v.grad, v._x, v._dx, v._dy
+            if type(x) is not tuple:
+                if dx is not None:
+                    x.grad += dx * g
+                if dy is not None:
+                    v._y.grad += dy * g
+            elif v.op is DOT:
+                w, x, b = x
+                dw, dx, _ = dx
+                w.grad = [a + d * g for a, d in zip(w.grad, dw)] if w.grad else [d * g for d in dw]
+                if x.op:
+                    x.grad = [a + d * g for a, d in zip(x.grad, dx)] if x.grad else [d * g for d in dx]
+                if type(b) is not float:
+                    b.grad += g
+            elif type(v) is Vector:
+                for element, d in zip(x, g):
+                    element.grad += d
+            else:
+                for operand, d in zip(x, dx):
+                    if d is not None:
+                        operand.grad += d * g
+                if type(v.op) is ByHand and v.op.push:
+                    v.op.push()
+
+    if TYPE_CHECKING:  # the methods that the table gives it, below
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, x: Any) -> None: ...
+        def __add__(self, other: Any) -> Any: ...
+
+        __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __add__
+        __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = __add__
+
+        def __lt__(self, other: Any) -> bool: ...
+
+        __le__ = __gt__ = __ge__ = __lt__
+
+        def __neg__(self) -> Any: ...
+
+        __abs__ = __floor__ = __ceil__ = __neg__
+
+
+class Constant(Value):
+    """A Value that no gradient reaches: detached, frozen, or computed from such alone."""
+
+    __slots__ = ()
+    grad = property(lambda self: NO_GRADIENT, lambda self, g: None)
+
+
+class Vector:
+    """Values that are read together: the weights of a neuron, the inputs of a layer.
+
+    In the backward pass it gathers the gradients of all its readers in one list and hands them out once, which is
+    what makes a neuron of many inputs cheap. Plain numbers may stand in it too; then no gradient comes here.
+    """
+
+    __slots__ = ("_dx", "_dy", "_x", "_y", "grad", "op")
+
+    def __init__(self, values: Iterable[Any]) -> None:
+        self._x = tuple(values.tolist() if isinstance(values, np.ndarray) else values)
+        self._y = self._dx = self._dy = None
+        self.grad: Any = 0.0
+        self.op = None if self._x and type(self._x[0]) is float else "vector"
+
+    def __len__(self) -> int:
+        return len(self._x)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._x)
+
+
+class ByHand:
+    """The op of a node that somebody built, with local gradients or with a `_backward` of its own."""
+
+    __slots__ = ("push", "symbol")
+
+    def __init__(self, symbol: str, push: Callable[[], None] | None = None) -> None:
+        self.symbol, self.push = symbol, push
+
+
+# Methods, made from the table. `v.data = ...` on a bare instance is twice as fast as calling Value(...) ------------
+
+new = Value.__new__
+
+
+def unary(op: Op) -> Callable[[Any], Any]:
+    formula, rule = op.formula, op.on_floats[0]
+
+    def method(self: Value) -> Any:
+        now = current()
+        if not now.plain:
+            return Value._record(op, (self,))
+        x = self.data
+        v = new(Value)
+        v.data = out = formula(x)
+        v._x, v._dx, v._y, v._dy = self, rule(1.0, out, x), None, None
+        v.grad, v.label, v.op, v.scope = NO_GRADIENT, "", op, now.scope
+        return v
+
+    return method
+
+
+def binary(op: Op) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
+    """The method of an operator and its reflection, for a Value and a number."""
+    formula, forward, (rule_x, rule_y) = op.formula, op.forward, op.on_floats
+
+    def method(self: Value, other: Any) -> Any:
+        now = current()
+        if not now.plain:
+            return either(op, self, other)
+        x = self.data
+        v = new(Value)
+        if type(other) is Value:
+            v.data, v._dx, v._dy = forward(x, other.data)
+            v._y = other
+        elif type(other) is float or type(other) is int:
+            y = float(other)
+            v.data = out = formula(x, y)
+            v._y, v._dx, v._dy = y, rule_x(1.0, out, x, y), None
+        else:
+            return either(op, self, other)
+        v._x = self
+        v.grad, v.label, v.op, v.scope = NO_GRADIENT, "", op, now.scope
+        return v
+
+    def reflected(self: Value, other: Any) -> Any:
+        now = current()
+        if (type(other) is not float and type(other) is not int) or not now.plain:
+            return either(op, other, self)
+        x, y = float(other), self.data
+        v = new(Value)
+        v.data = out = formula(x, y)
+        v._x, v._y, v._dx, v._dy = x, self, None, rule_y(1.0, out, x, y)
+        v.grad, v.label, v.op, v.scope = NO_GRADIENT, "", op, now.scope
+        return v
+
+    return method, reflected
+
+
+def either(op: Op, x: Any, y: Any) -> Any:
+    """x op y where one may be a number; whatever else it is gets its own chance: NumPy takes arrays apart."""
+    try:
+        return Value._record(op, (x, y))
+    except TypeError:
+        return NotImplemented
+
+
+def comparison(compare: Callable[[float, float], bool]) -> Callable[[Any, Any], Any]:
+    def method(self: Value, other: Any) -> Any:
+        try:
+            return compare(self.data, other.data if isinstance(other, Value) else number(other))
+        except TypeError:
+            return NotImplemented
+
+    return method
+
+
+RESERVED = set(dir(Value))
+OPERATORS = {"add": "add", "sub": "sub", "mul": "mul", "div": "truediv", "floordiv": "floordiv", "mod": "mod"}
+OPERATORS |= {"pow": "pow", "neg": "neg", "abs": "abs", "floor": "floor", "ceil": "ceil"}
+
+
+def install(op: Op) -> None:
+    """Give Value the methods of one operation: its names, and the operator of Python that it is."""
+    if op.variadic:
+        return
+    for name in (op.name, *op.aliases):
+        if name in RESERVED:
+            raise ValueError(f"an op named {name!r} would hide Value.{name}; choose another name")
+    fast: Any = lambda self, *more, **named: op(self, *more, **named)
+    careful: Any = lambda self, *more, **named: op(self, *more, **named)  # of a Constant: may record nothing
+    if len(op.rules) == 1:
+        fast = unary(op)
+    for name in (op.name, *op.aliases):
+        setattr(Value, name, fast)
+        setattr(Constant, name, careful)
+    if op.name in OPERATORS and len(op.rules) == 1:
+        setattr(Value, f"__{OPERATORS[op.name]}__", fast)
+        setattr(Constant, f"__{OPERATORS[op.name]}__", careful)
+    elif op.name in OPERATORS:
+        method, reflected = binary(op)
+        setattr(Value, f"__{OPERATORS[op.name]}__", method)
+        setattr(Value, f"__r{OPERATORS[op.name]}__", reflected)
+        setattr(Constant, f"__{OPERATORS[op.name]}__", lambda self, other: either(op, self, other))
+        setattr(Constant, f"__r{OPERATORS[op.name]}__", lambda self, other: either(op, other, self))
+
+
+for entry in TABLE.values():
+    install(entry)
+ops.installers.append(install)
+for name in ("lt", "le", "gt", "ge"):
+    setattr(Value, f"__{name}__", comparison(getattr(operator, name)))
+
+
+def dot(w: Iterable[Any], x: Iterable[Any], b: Any = 0.0) -> Any:
+    """b + w1 x1 + w2 x2 + ... as one node, which unfolds into its products and sums when somebody looks.
+
+    >>> w = [Value(2.0), Value(-1.0)]
+    >>> dot(w, [3.0, 4.0], Value(0.5))
+    Value(data=2.5)
+    """
+    ws = w if type(w) is Vector else Vector(w)
+    xs = x if type(x) is Vector else Vector(x)
+    if len(ws) != len(xs):
+        raise ValueError(f"dot needs two vectors of one size. Received: {len(ws)} and {len(xs)}")
+    now = current()
+    try:
+        dx = [v.data for v in ws._x]
+        dw = [v.data for v in xs._x] if xs.op else xs._x
+        out: Any = reduce(operator.add, map(operator.mul, dw, dx), b if type(b) is float else b.data)
+    except (AttributeError, TypeError):  # ints, or plain numbers among Values
+        out = None
+    if type(out) is not float or now.anomaly or not dx:
+        products = map(
+            operator.mul, *([v if isinstance(v, Value) else number(v) for v in vs] for vs in (ws, xs))
+        )
+        return reduce(operator.add, products, b if isinstance(b, Value) else number(b))
+    if not now.recording:
+        return Constant(out)
+    v = new(Value)
+    v.data, v.grad, v.label, v.op, v.scope = out, NO_GRADIENT, "", DOT, now.scope
+    v._x, v._dx, v._y, v._dy = (ws, xs, b), (dw, dx, 1.0), None, None
+    return v
+
+
+# Walks: each a loop, so that depth costs no stack -----------------------------------------------------------------
+
+
+def topological(root: Value, vectors: bool = False) -> list[Any]:
+    """Every node from which `root` was computed, operands before results, root last; leaves are left out.
+    With `vectors` the Vectors stand among them, after their elements and before their readers."""
+    order: list[Any] = []
+    seen: set[Any] = set()
+    stack: list[Any] = [root] if root.op else []
+    pop, push = stack.pop, stack.append
+    while stack:
+        v = pop()
+        if v is None:  # all that lay above it is done: the operands of the next one stand in order
+            order.append(pop())
+        elif v not in seen:
+            seen.add(v)
+            push(v)
+            push(None)
+            if type(v._x) is tuple:
+                for x in v._x:
+                    if type(x) is not float and x.op:
+                        push(x)
+            else:
+                if v._dx is not None and v._x.op:
+                    push(v._x)
+                if v._dy is not None and v._y.op:
+                    push(v._y)
+    return order if vectors else [v for v in order if type(v) is not Vector]
+
+
+def spread(x: Any, y: Any) -> tuple[Any, ...]:
+    """Operands, or local gradients, as one flat tuple."""
+    if type(x) is not tuple:
+        return () if x is None else (x,) if y is None else (x, y)
+    return tuple(
+        item for part in x for item in (part if isinstance(part, (Vector, list, tuple)) else (part,))
+    )
+
+
+def gradients(output: Value, seed: Any = 1.0, create_graph: bool = False) -> dict[Value, Any]:
+    """d output / d v for every node v that it was computed from, from the recorded local gradients, or, with
+    `create_graph`, from the rules of the table run on the nodes themselves, so that the gradients are recorded."""
+    found: dict[Value, Any] = {output: seed if isinstance(seed, Value) else number(seed)}
+    anomaly = current().anomaly
+    for v in reversed(topological(output)):
+        if v not in found:
+            continue
+        g, operands, partials = found[v], v.operands, v.partials
+        flows = [isinstance(x, Value) and d is not None for x, d in zip(operands, partials)]
+        if type(v.op) is ByHand and (v.op.push or create_graph):
+            raise TypeError(
+                f"the node {v._op!r} was made by hand, without a rule: only backward() goes through it"
+            )
+        if not create_graph:
+            gains = [d * g if flow else 0.0 for d, flow in zip(partials, flows)]
+        elif v.op.variadic:
+            gains = v.op.rules[0](g, v, *operands)
+        else:
+            gains = [rule(g, v, *operands) if flow else 0.0 for rule, flow in zip(v.op.rules, flows)]
+        for x, gain, flow in zip(operands, gains, flows):
+            if flow:
+                if anomaly and not math.isfinite(gain):
+                    what = f"{describe(v.op, operands)} with respect to {name_of(x)} is {float(gain)}"
+                    line = getattr(v, "recorded_at", "a line before detect_anomaly")
+                    raise FloatingPointError(f"the gradient of {what}, recorded at {line}{path(v.scope)}")
+                found[x] = found[x] + gain if x in found else gain
+    return found
