@@ -184,6 +184,8 @@ def find(name: str) -> Op:
 
 def number(x: Any) -> float:
     """A float from an int, bool, NumPy scalar, 0-d array, Fraction or Decimal; a TypeError from anything else."""
+    if type(x) is float or type(x) is int:
+        return float(x)
     if isinstance(x, np.ndarray) and x.ndim == 0:
         x = x.item()
     if isinstance(x, (Real, Decimal, np.bool_)):

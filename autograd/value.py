@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +52,7 @@ class Value:
         self,
         data: Any,
         _children: Iterable[Any] = (),
-        _op: str | Iterable[float] = "",
+        _op: Any = "",
         label: str = "",
         *,
         children: Iterable[Any] = (),
@@ -61,18 +62,20 @@ class Value:
         if not isinstance(label, str):
             raise TypeError(f"a label is a str. Received: {type(label).__name__}")
         self.data = data if type(data) is float else number(data)
-        self.grad, self.label, self.scope = NO_GRADIENT, label, current().scope
-        if isinstance(_op, str):
-            operands, slopes = tuple(_children or children or _prev), tuple(local_grads)
-        else:  # the other dialect: Value(data, children, local_grads)
-            operands, slopes, _op = tuple(_children), tuple(_op), ""
-        if slopes and len(slopes) != len(operands):
-            raise ValueError(
-                f"each child needs its local gradient. Received: {len(slopes)} for {len(operands)}"
-            )
-        self._x, self._dx = operands or None, slopes or (None,) * len(operands)
-        self._y = self._dy = None
-        self.op = ByHand(_op) if operands else None
+        self.grad = NO_GRADIENT
+        self.label = label
+        self.scope = current().scope
+        self.op = self._x = self._y = self._dx = self._dy = None
+        if not isinstance(_op, str):  # the other dialect: Value(data, children, local_grads)
+            _op, local_grads = "", _op
+        operands = _children or children or _prev
+        if operands:
+            self.op, self._x, self._dx = ByHand(_op), tuple(operands), tuple(local_grads)
+            self._dx = self._dx or (None,) * len(self._x)
+            if len(self._dx) != len(self._x):
+                raise ValueError(
+                    f"each child needs a local gradient. Received: {len(self._dx)} for {len(self._x)}"
+                )
 
     @property
     def operands(self) -> tuple[Any, ...]:
@@ -107,11 +110,8 @@ class Value:
         return self.data
 
     def __repr__(self) -> str:
-        return (
-            f"Value(data={self.data})"
-            if self.grad is NO_GRADIENT
-            else f"Value(data={self.data}, grad={self.grad})"
-        )
+        grad = "" if self.grad is NO_GRADIENT else f", grad={self.grad}"
+        return f"Value(data={self.data}{grad})"
 
     def __float__(self) -> float:
         return float(self.data)
@@ -134,9 +134,7 @@ class Value:
     @staticmethod
     def _record(op: Op, inputs: tuple[Any, ...]) -> Value:
         """Any operation on any mix of Values and numbers. The methods below do the commonest case faster."""
-        inputs = tuple(
-            [x if isinstance(x, Value) else float(x) if type(x) is int else number(x) for x in inputs]
-        )
+        inputs = tuple([x if isinstance(x, Value) else number(x) for x in inputs])
         data = [x if type(x) is float else x.data for x in inputs]
         needed = [type(x) is not float and type(x) is not Constant for x in inputs]
         out, now = op.formula(*data), current()
@@ -173,6 +171,10 @@ class Value:
         >>> slope.data, x.grad
         (27.0, 18.0)
         """
+        if type(self) is Constant:
+            raise RuntimeError(
+                "a constant has no gradient: it was detached, frozen, or computed from such or in no_grad"
+            )
         if create_graph or current().anomaly:
             for v, g in gradients(self, gradient, create_graph).items():
                 g = v.grad + g if not v.op and v.grad is not NO_GRADIENT else g
@@ -183,7 +185,10 @@ class Value:
             v.grad = 0.0
         self.grad += gradient if type(gradient) is float else number(gradient)
         for v in reversed(order):
-            g, x, dx, dy = v.grad, v._x, v._dx, v._dy
+            g = v.grad
+            x = v._x
+            dx = v._dx
+            dy = v._dy
             if type(x) is not tuple:
                 if dx is not None:
                     x.grad += dx * g
@@ -237,15 +242,21 @@ class Vector:
 
     In the backward pass it gathers the gradients of all its readers in one list and hands them out once, which is
     what makes a neuron of many inputs cheap. Plain numbers may stand in it too; then no gradient comes here.
+    `fixed` reads the numbers once, here: for a vector that lives no longer than they stay as they are.
     """
 
-    __slots__ = ("_dx", "_dy", "_x", "_y", "grad", "op")
+    __slots__ = ("_dx", "_dy", "_x", "_y", "data", "grad", "op")
 
-    def __init__(self, values: Iterable[Any]) -> None:
+    def __init__(self, values: Iterable[Any], fixed: bool = False) -> None:
         self._x = tuple(values.tolist() if isinstance(values, np.ndarray) else values)
         self._y = self._dx = self._dy = None
         self.grad: Any = 0.0
-        self.op = None if self._x and type(self._x[0]) is float else "vector"
+        plain = bool(self._x) and type(self._x[0]) is float
+        self.op = None if plain else "vector"
+        self.data: Any = self._x if plain else None
+        if fixed and not plain:
+            with suppress(AttributeError):  # a plain number among Values: `dot` will see
+                self.data = [v.data for v in self._x]
 
     def __len__(self) -> int:
         return len(self._x)
@@ -263,7 +274,7 @@ class ByHand:
         self.symbol, self.push = symbol, push
 
 
-# Methods, made from the table. `v.data = ...` on a bare instance is twice as fast as calling Value(...) ------------
+# Methods, made from the table. They fill a bare node slot by slot: half the time of calling Value(...) -------------
 
 new = Value.__new__
 
@@ -278,8 +289,14 @@ def unary(op: Op) -> Callable[[Any], Any]:
         x = self.data
         v = new(Value)
         v.data = out = formula(x)
-        v._x, v._dx, v._y, v._dy = self, rule(1.0, out, x), None, None
-        v.grad, v.label, v.op, v.scope = NO_GRADIENT, "", op, now.scope
+        v._x = self
+        v._dx = rule(1.0, out, x)
+        v._y = None
+        v._dy = None
+        v.grad = NO_GRADIENT
+        v.label = ""
+        v.op = op
+        v.scope = now.scope
         return v
 
     return method
@@ -301,11 +318,16 @@ def binary(op: Op) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]
         elif type(other) is float or type(other) is int:
             y = float(other)
             v.data = out = formula(x, y)
-            v._y, v._dx, v._dy = y, rule_x(1.0, out, x, y), None
+            v._y = y
+            v._dx = rule_x(1.0, out, x, y)
+            v._dy = None
         else:
             return either(op, self, other)
         v._x = self
-        v.grad, v.label, v.op, v.scope = NO_GRADIENT, "", op, now.scope
+        v.grad = NO_GRADIENT
+        v.label = ""
+        v.op = op
+        v.scope = now.scope
         return v
 
     def reflected(self: Value, other: Any) -> Any:
@@ -315,8 +337,14 @@ def binary(op: Op) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]
         x, y = float(other), self.data
         v = new(Value)
         v.data = out = formula(x, y)
-        v._x, v._y, v._dx, v._dy = x, self, None, rule_y(1.0, out, x, y)
-        v.grad, v.label, v.op, v.scope = NO_GRADIENT, "", op, now.scope
+        v._x = x
+        v._y = self
+        v._dx = None
+        v._dy = rule_y(1.0, out, x, y)
+        v.grad = NO_GRADIENT
+        v.label = ""
+        v.op = op
+        v.scope = now.scope
         return v
 
     return method, reflected
@@ -386,12 +414,12 @@ def dot(w: Iterable[Any], x: Iterable[Any], b: Any = 0.0) -> Any:
     """
     ws = w if type(w) is Vector else Vector(w)
     xs = x if type(x) is Vector else Vector(x)
-    if len(ws) != len(xs):
+    if len(ws._x) != len(xs._x):
         raise ValueError(f"dot needs two vectors of one size. Received: {len(ws)} and {len(xs)}")
     now = current()
     try:
-        dx = [v.data for v in ws._x]
-        dw = [v.data for v in xs._x] if xs.op else xs._x
+        dx = [weight.data for weight in ws._x]
+        dw = xs.data or [v.data for v in xs._x]
         out: Any = reduce(operator.add, map(operator.mul, dw, dx), b if type(b) is float else b.data)
     except (AttributeError, TypeError):  # ints, or plain numbers among Values
         out = None
@@ -403,8 +431,15 @@ def dot(w: Iterable[Any], x: Iterable[Any], b: Any = 0.0) -> Any:
     if not now.recording:
         return Constant(out)
     v = new(Value)
-    v.data, v.grad, v.label, v.op, v.scope = out, NO_GRADIENT, "", DOT, now.scope
-    v._x, v._dx, v._y, v._dy = (ws, xs, b), (dw, dx, 1.0), None, None
+    v.data = out
+    v.grad = NO_GRADIENT
+    v.label = ""
+    v.op = DOT
+    v.scope = now.scope
+    v._x = (ws, xs, b)
+    v._dx = (dw, dx, 1.0)
+    v._y = None
+    v._dy = None
     return v
 
 
