@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, KeysView
-from contextvars import ContextVar
 from typing import Any
+from weakref import WeakSet
 
 from . import ops
 from .ops import Op
-from .value import NO_GRADIENT, ByHand, Value, new, topological
+from .value import NO_GRADIENT, ByHand, Value, new
 
 
 def node(op: Op, x: Any, y: Any, data: float, dx: Any, dy: Any, like: Value) -> Value:
@@ -56,7 +56,7 @@ def unfold(v: Value) -> None:
         for i in range(len(operands) - settings):
             if type(operands[i]) is float:
                 operands[i] = Value(operands[i])
-                partials[i] = v.op.formula_then_rules(*map(float, operands))[1:][i]
+                partials[i] = v.op.slopes(v.data, *map(float, operands))[i]
         if type(v._x) is tuple:
             v._x, v._dx = tuple(operands), tuple(partials)
         else:
@@ -122,30 +122,41 @@ def trace(root: Value) -> tuple[set[Value], set[tuple[Value, Value]]]:
 
 # Copies and pickles, at any depth: what lies below is copied first, so that no copy has to descend ----------------
 
-SLOTS = ("data", "label", "op", "scope", "_x", "_y", "_dx", "_dy")
-shallow: ContextVar[bool] = ContextVar("shallow", default=False)
+SLOTS = ("data", "grad", "label", "op", "scope", "_x", "_y", "_dx", "_dy")
+
+
+def everything(v: Value) -> list[Value]:
+    """All nodes that belong to v, operands before results, v among them; with the graphs of gradients that have one."""
+    order: list[Value] = []
+    seen: set[Value] = set()
+    stack: list[Any] = []
+    later = [v]
+    while stack or later:
+        x = stack.pop() if stack else later.pop()
+        if x is None:
+            order.append(stack.pop())
+        elif x not in seen:
+            seen.add(x)
+            stack += (x, None, *[y for y in x.operands if type(y) is not float])
+            if isinstance(x.grad, Value):
+                later.append(x.grad)
+    return order
 
 
 def getstate(v: Value) -> dict[str, Any]:
     state = {name: getattr(v, name) for name in SLOTS}
-    if v.grad is not NO_GRADIENT:
-        state["grad"] = v.grad
+    if v.grad is NO_GRADIENT:
+        del state["grad"]
     return {**state, "__dict__": v.__dict__} if v.__dict__ else state
 
 
 def setstate(v: Value, state: dict[str, Any]) -> None:
-    state = dict(state)
+    state = {"grad": NO_GRADIENT, **state}
     v.__dict__.update(state.pop("__dict__", {}))
-    for name, x in {"grad": NO_GRADIENT, **state}.items():
-        setattr(v, name, x)
-
-
-def deepcopy(v: Value, memo: dict[int, Any]) -> Any:
-    for each in [*topological(v), v]:
-        if id(each) not in memo:
-            memo[id(each)] = twin = new(type(each))
-            setstate(twin, copy.deepcopy(getstate(each), memo))
-    return memo[id(v)]
+    for x, gradient in state.pop("gradients", ()):
+        x.grad = gradient
+    for name, item in state.items():
+        setattr(v, name, item)
 
 
 def shallow_copy(v: Value) -> Value:
@@ -154,18 +165,27 @@ def shallow_copy(v: Value) -> Value:
     return twin
 
 
-class Below:
-    """The nodes from which one was computed, pickled one after another as the pickler asks for them."""
+def deepcopy(v: Value, memo: dict[int, Any]) -> Any:
+    nodes = [x for x in everything(v) if id(x) not in memo]
+    memo.update((id(x), new(type(x))) for x in nodes)
+    for x in nodes:
+        setstate(memo[id(x)], copy.deepcopy(getstate(x), memo))
+    return memo[id(v)]
 
-    def __init__(self, v: Value) -> None:
-        self.nodes = topological(v)[:-1]
+
+listed: WeakSet[Value] = WeakSet()  # nodes that a pickler is about to meet with all their operands behind it
+
+
+class Below:
+    """All nodes under one, as a list that is made while the pickler asks for it, operands before results."""
+
+    def __init__(self, nodes: list[Value]) -> None:
+        self.nodes = nodes
 
     def __iter__(self) -> Iterator[Value]:
-        token = shallow.set(True)
-        try:
-            yield from self.nodes
-        finally:
-            shallow.reset(token)
+        for v in self.nodes:
+            listed.add(v)
+            yield v
 
     def __reduce__(self) -> tuple[Any, ...]:
         return list, (), None, iter(self)
@@ -176,7 +196,15 @@ def blank(kind: type[Value], below: Any = None) -> Value:
 
 
 def reduce(v: Value, protocol: Any) -> tuple[Any, ...]:
-    return blank, (type(v),) if shallow.get() else (type(v), Below(v)), getstate(v)
+    state = getstate(v)
+    if v in listed:
+        listed.discard(v)
+        if isinstance(v.grad, Value):
+            del state["grad"]  # comes with the state of the node on top
+        return blank, (type(v),), state
+    nodes = everything(v)
+    state["gradients"] = [(x, x.grad) for x in nodes if isinstance(x.grad, Value) and x is not v]
+    return blank, (type(v), Below([x for x in nodes if x is not v])), state
 
 
 FACES: dict[str, Any] = {

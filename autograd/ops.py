@@ -115,7 +115,13 @@ class Op:
     def formula_then_rules(self, *inputs: float) -> tuple[float, ...]:
         """The result and every local gradient."""
         out = self.formula(*inputs)
-        return (out, *[rule(1.0, out, *inputs) for rule in self.on_floats])
+        return (out, *self.slopes(out, *inputs))
+
+    def slopes(self, out: float, *inputs: float) -> list[float]:
+        """d out / d each input, at plain numbers."""
+        if self.variadic:
+            return list(self.rules[0](1.0, out, *inputs))
+        return [rule(1.0, out, *inputs) for rule in self.on_floats]
 
     def bind(self, inputs: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
         """All inputs in order, with the defaults of those left out."""
@@ -206,8 +212,10 @@ def flatten(xs: Any) -> Iterator[Any]:
 
 def apply(entry: Op, inputs: tuple[Any, ...]) -> Any:
     """The one gate: whatever is not a call between plain floats passes here."""
-    if any(isinstance(x, (list, tuple)) or (isinstance(x, np.ndarray) and x.ndim) for x in inputs):
-        result = np.frompyfunc(entry, len(inputs), 1)(*inputs)
+    inputs = tuple([x.item() if isinstance(x, np.ndarray) and not x.ndim else x for x in inputs])
+    if any(isinstance(x, (list, tuple, np.ndarray)) for x in inputs):
+        with np.errstate(all="ignore"):
+            result = np.frompyfunc(entry, len(inputs), 1)(*inputs)
         plain = all(type(x) is float for x in result.flat)
         return result.astype(float) if plain else result
     for x in inputs:

@@ -145,7 +145,7 @@ class Value:
         if not now.recording or not any(needed):
             return Constant(out)
         if op.variadic:
-            slopes = op.on_floats[0](1.0, out, *data)
+            slopes = op.slopes(out, *data)
         else:
             slopes = [rule(1.0, out, *data) if need else None for rule, need in zip(op.on_floats, needed)]
         v = Value(out)
@@ -175,12 +175,12 @@ class Value:
             raise RuntimeError(
                 "a constant has no gradient: it was detached, frozen, or computed from such or in no_grad"
             )
-        if create_graph or current().anomaly:
+        if create_graph:
             for v, g in gradients(self, gradient, create_graph).items():
                 g = v.grad + g if not v.op and v.grad is not NO_GRADIENT else g
-                v.grad = Value(g) if create_graph and type(g) is float else g
+                v.grad = g if isinstance(g, Value) else Value(g)
             return
-        order = topological(self, vectors=True)
+        order, anomaly = topological(self, vectors=True), current().anomaly
         for v in order:
             v.grad = 0.0
         self.grad += gradient if type(gradient) is float else number(gradient)
@@ -211,6 +211,8 @@ class Value:
                         operand.grad += d * g
                 if type(v.op) is ByHand and v.op.push:
                     v.op.push()
+            if anomaly:
+                check_finite(v)
 
     if TYPE_CHECKING:  # the methods that the table gives it, below
 
@@ -423,12 +425,14 @@ def dot(w: Iterable[Any], x: Iterable[Any], b: Any = 0.0) -> Any:
         out: Any = reduce(operator.add, map(operator.mul, dw, dx), b if type(b) is float else b.data)
     except (AttributeError, TypeError):  # ints, or plain numbers among Values
         out = None
+    if isinstance(out, float):  # NumPy's as well
+        out = float(out)
     if type(out) is not float or now.anomaly or not dx:
         products = map(
             operator.mul, *([v if isinstance(v, Value) else number(v) for v in vs] for vs in (ws, xs))
         )
         return reduce(operator.add, products, b if isinstance(b, Value) else number(b))
-    if not now.recording:
+    if not now.recording or (type(ws._x[0]) is Constant and not any(type(v) is Value for v in (*ws, *xs, b))):
         return Constant(out)
     v = new(Value)
     v.data = out
@@ -486,7 +490,6 @@ def gradients(output: Value, seed: Any = 1.0, create_graph: bool = False) -> dic
     """d output / d v for every node v that it was computed from, from the recorded local gradients, or, with
     `create_graph`, from the rules of the table run on the nodes themselves, so that the gradients are recorded."""
     found: dict[Value, Any] = {output: seed if isinstance(seed, Value) else number(seed)}
-    anomaly = current().anomaly
     for v in reversed(topological(output)):
         if v not in found:
             continue
@@ -504,9 +507,20 @@ def gradients(output: Value, seed: Any = 1.0, create_graph: bool = False) -> dic
             gains = [rule(g, v, *operands) if flow else 0.0 for rule, flow in zip(v.op.rules, flows)]
         for x, gain, flow in zip(operands, gains, flows):
             if flow:
-                if anomaly and not math.isfinite(gain):
-                    what = f"{describe(v.op, operands)} with respect to {name_of(x)} is {float(gain)}"
-                    line = getattr(v, "recorded_at", "a line before detect_anomaly")
-                    raise FloatingPointError(f"the gradient of {what}, recorded at {line}{path(v.scope)}")
                 found[x] = found[x] + gain if x in found else gain
     return found
+
+
+def check_finite(v: Any) -> None:
+    """Raise FloatingPointError if v has just handed a nan or inf to one of its operands."""
+    if type(v) is Vector:
+        return
+    grads = [x.grad if isinstance(x, Value) else 0.0 for x in v.operands]
+    if v.op is DOT:
+        w, x, b = v._x
+        grads = [*(w.grad or ()), *(x.grad or [0.0] * len(x)), getattr(b, "grad", 0.0)]
+    for x, g in zip(v.operands, grads):
+        if not math.isfinite(g):
+            what = f"{describe(v.op, v.operands)} with respect to {name_of(x)} is {float(g)}"
+            line = getattr(v, "recorded_at", "a line before detect_anomaly")
+            raise FloatingPointError(f"the gradient of {what}, recorded at {line}{path(v.scope)}")
