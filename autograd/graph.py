@@ -26,24 +26,24 @@ def node(op: Op, x: Any, y: Any, data: float, dx: Any, dy: Any, like: Value) -> 
 def expansion(v: Value) -> tuple[Any, Any, Any, Any, Any]:
     """(op, x, y, dx, dy) of v with a folded sum written out: what `sum((w * x for ...), b)` would have recorded."""
     if v.op is ops.dot:
-        (weights, inputs, bias), (dw, dx, _) = v._x, v._dx
-        terms: list[tuple[Any, Any]] = [
-            (node(ops.mul, w, x, p * q, p, q if isinstance(x, Value) else None, v), 1.0)
+        (weights, inputs, bias), (dw, dx, _), start = v._x, v._dx, v._dy
+        terms: list[tuple[Any, Any, float]] = [
+            (node(ops.mul, w, x, p * q, p, q if isinstance(x, Value) else None, v), 1.0, p * q)
             for w, x, p, q in zip(weights, inputs, dw, dx)
         ]
         if type(bias) is not float or bias:
-            terms.insert(0, (bias, 1.0 if isinstance(bias, Value) else None))
+            terms.insert(0, (bias, 1.0 if isinstance(bias, Value) else None, start))
     elif v.op is ops.sum_:
-        terms = list(zip(v._x, v._dx))
+        terms = list(zip(v._x, v._dx, v._dy))
     else:
         return v.op, v._x, v._y, v._dx, v._dy
-    (total, slope), rest = terms[0], terms[1:]
+    (total, slope, data), rest = terms[0], terms[1:]
     if not rest:
         only = node(ops.add, total, 0.0, v.data, slope, None, v) if v.op is ops.sum_ else total
         return only.op, only._x, only._y, only._dx, only._dy
-    for term, d in rest[:-1]:
-        total = node(ops.add, total, term, float(total) + float(term), slope, d, v)
-        slope = 1.0
+    for term, d, number in rest[:-1]:
+        data += number
+        total, slope = node(ops.add, total, term, data, slope, d, v), 1.0
     return ops.add, total, rest[-1][0], slope, rest[-1][1]
 
 
@@ -78,6 +78,7 @@ def operands_once(v: Value) -> KeysView[Value]:
 
 
 def op_string(v: Value) -> str:
+    unfold(v)
     if v.op is ops.pow_ and type(v._y) is float:
         return f"**{v._y:g}"
     return v.op.symbol if v.op else ""
@@ -87,7 +88,9 @@ def pusher(v: Value) -> Callable[[], None]:
     """`v._backward`: a function that adds v's share to the gradients of its operands. It may be assigned."""
 
     def push() -> None:
+        received, v.grad = v.grad, NO_GRADIENT  # if v unfolds now, its parts have received nothing yet
         unfold(v)
+        v.grad = received
         for x, d in zip(v.operands, v.partials):
             if isinstance(x, Value) and d is not None:
                 x.grad += d * v.grad

@@ -36,9 +36,7 @@ from .ops import TABLE, number
 from .value import ByHand, Constant, Value
 
 Function = Callable[..., Any]
-enclosed: ContextVar[bool] = ContextVar(
-    "enclosed", default=False
-)  # whether a transform is calling its f just now
+enclosed: ContextVar[bool] = ContextVar("enclosed", default=False)  # whether a transform is calling its f
 
 # Structures: numbers and arrays in lists, tuples and dicts --------------------------------------------------------
 
@@ -170,7 +168,7 @@ class Route:
                     if anomaly:
                         report(v, operands, x, gain)
                     found[x] = found[x] + gain if x in found else gain
-        return [found.get(x, 0.0) if x.requires_grad else 0.0 for x in self.inputs]
+        return [found.get(x, 0.0) for x in self.inputs]
 
     def push(self, tangents: Sequence[Any]) -> list[Any]:
         """Forward mode: a tangent for each input, or None where it stays, gives that of each output."""
@@ -204,7 +202,7 @@ class Call:
     """
 
     def __init__(
-        self, f: Function, args: Sequence[Any], named: dict[str, Any], argnums: Sequence[int], more: Any = ()
+        self, f: Function, args: Sequence[Any], named: dict[str, Any], argnums: Sequence[int]
     ) -> None:
         for i in argnums:
             if not -len(args) <= i < len(args):
@@ -213,7 +211,7 @@ class Call:
                     f"argnums={i} needs at least {least} positional arguments. Received: {len(args)}"
                 )
         self.chosen = [args[i] for i in argnums]
-        self.keep = enclosed.get() or has_value((args, named, more))
+        self.keep = enclosed.get() or has_value((args, named))
         self.record = self.keep and current().recording
         fresh = {i % len(args): [self.fresh(x) for x in leaves(args[i])] for i in argnums}
         inputs = [x for i in argnums for x in fresh[i % len(args)]]
@@ -260,7 +258,7 @@ class Call:
 
     def finish(self, numbers: list[Any]) -> list[Any]:
         """Derivatives as the caller wants them: all Values, or all plain."""
-        keep = self.keep or has_value(numbers)  # a pullback may have been given Values
+        keep = self.keep or has_value(numbers)  # tangents may have been Values too
         return [*map(as_value if keep else float, numbers)]
 
     def jacobian(self) -> Iterator[list[Any]]:
@@ -429,7 +427,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     """
     chosen = all_positions(f, primals)
     moves = directions(tangents, primals, "tangents")
-    call = Call(f, primals, {}, chosen, moves)
+    call = Call(f, primals, {}, chosen)
     return call.value(), call.tangent(moves)
 
 

@@ -153,6 +153,7 @@ class Value:
         v.op = op
         if len(inputs) > 2 or op.variadic:
             v._x, v._dx = inputs, tuple(slopes)
+            v._dy = data if op is ops.sum_ else None  # a sum unfolds into what its parts were
         else:
             (v._x, v._y), (v._dx, v._dy) = (*inputs, None)[:2], (*slopes, None)[:2]
         if now.anomaly:
@@ -422,7 +423,10 @@ def dot(w: Iterable[Any], x: Iterable[Any], b: Any = 0.0) -> Any:
     try:
         dx = [weight.data for weight in ws._x]
         dw = xs.data or [v.data for v in xs._x]
-        out: Any = reduce(operator.add, map(operator.mul, dw, dx), b if type(b) is float else b.data)
+        out: Any = b if type(b) is float else b.data
+        bias = out
+        for p, q in zip(dw, dx):
+            out += p * q
     except (AttributeError, TypeError):  # ints, or plain numbers among Values
         out = None
     if isinstance(out, float):  # NumPy's as well
@@ -443,7 +447,7 @@ def dot(w: Iterable[Any], x: Iterable[Any], b: Any = 0.0) -> Any:
     v._x = (ws, xs, b)
     v._dx = (dw, dx, 1.0)
     v._y = None
-    v._dy = None
+    v._dy = bias  # what the bias was: the products' factors stand in _dx
     return v
 
 
