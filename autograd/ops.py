@@ -294,10 +294,10 @@ minimum = op("minimum", "the smaller of x and y; a tie shares the gradient", lam
              lambda g, out, x, y: g * (0.5 * (1.0 + step(y, x) - step(x, y))),
              lambda g, out, x, y: g * (0.5 * (1.0 + step(x, y) - step(y, x))), symbol="min", kinks=lambda x, y: x - y)
 clamp = op("clamp", "x, but at least low and at most high; slope 1 at a bound",
-           lambda x, low=-inf, high=inf: low if x < low else high if x > high else x,
+           lambda x, low=-inf, high=inf: high if x > high or low > high else low if x < low else x,
            lambda g, out, x, low, high: g * step(x, low) * step(high, x),
-           lambda g, out, x, low, high: g * (1.0 - step(x, low)),
-           lambda g, out, x, low, high: g * (1.0 - step(high, x)),
+           lambda g, out, x, low, high: g * (1.0 - step(x, low)) * step(high, low),
+           lambda g, out, x, low, high: g * (1.0 - step(high, maximum(x, low))),
            numpy="np.clip({0}, {1}, {2})", aliases=("clip",),
            kinks=lambda x, low, high: min(abs(x - low), abs(x - high)))
 where: Op = op("where", "x if condition else y", lambda condition, x, y: x if condition else y, zero,

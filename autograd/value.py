@@ -145,7 +145,7 @@ class Value:
         if not now.recording or not any(needed):
             return Constant(out)
         if op.variadic:
-            slopes = op.slopes(out, *data)
+            slopes: list[Any] = op.slopes(out, *data)
         else:
             slopes = [rule(1.0, out, *data) if need else None for rule, need in zip(op.on_floats, needed)]
         v = Value(out)

@@ -1,0 +1,30 @@
+"""Neural networks of scalar Values: neurons, layers, networks, and what trains them."""
+
+from . import activations, init
+from .losses import binary_cross_entropy, cross_entropy, hinge, huber, mae, mse
+from .module import Module
+from .neuron import MLP, Fit, Layer, McCullochPitts, Neuron, Perceptron
+from .normalization import Standardize
+from .optim import SGD, Adam, Optimizer
+
+__all__ = [
+    "MLP",
+    "SGD",
+    "Adam",
+    "Fit",
+    "Layer",
+    "McCullochPitts",
+    "Module",
+    "Neuron",
+    "Optimizer",
+    "Perceptron",
+    "Standardize",
+    "activations",
+    "binary_cross_entropy",
+    "cross_entropy",
+    "hinge",
+    "huber",
+    "init",
+    "mae",
+    "mse",
+]

@@ -1,0 +1,248 @@
+"""Module: a part of a model. It finds its parameters, names them, and marks what is recorded in its call."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from autograd.context import Context, Scope, context
+from autograd.ops import number
+from autograd.value import NO_GRADIENT, Constant, Value, Vector
+
+current = context.get
+building: ContextVar[bool] = ContextVar("building", default=False)  # whether a module is being constructed
+SCOPES_REMEMBERED = 100
+PLAIN, RECORDED = {float}, {Value, Constant}
+
+
+class ModuleScope(Scope):
+    """The scope of a module's call; `path` is where the module stands in its model."""
+
+    __slots__ = ("path",)
+
+    def __init__(self, name: str, title: str, level: str, parent: Scope | None, path: str) -> None:
+        super().__init__(name, title, level, parent)
+        self.path = path
+
+
+class Naming(type):
+    """Names the parameters once the outermost module is constructed, whoever calls `super().__init__` or not."""
+
+    def __call__(cls, *args: Any, **named: Any) -> Any:
+        outermost = not building.get()
+        token = building.set(True)
+        try:
+            module = super().__call__(*args, **named)
+        finally:
+            building.reset(token)
+        if outermost:
+            label_parameters(module)
+        return module
+
+
+class Module(metaclass=Naming):
+    """A part of a model: make the parameters, Values or modules, in `__init__`; write the equation in `__call__`.
+
+    Parameters are found in the attributes, also within lists, tuples, dicts and arrays of Values, in the order in
+    which the attributes were set; a shared one counts once. Attributes whose names begin with `_` are working
+    memory and are not searched. Directly after construction each parameter without a label gets its path for one.
+    What `__call__` records carries the module in its scope: pictures draw it as a cluster.
+
+    >>> class Line(Module):
+    ...     def __init__(self):
+    ...         self.slopes, self.offset = [Value(2.0), Value(3.0)], Value(1.0)
+    ...
+    ...     def __call__(self, x):
+    ...         return self.slopes[0] * x[0] + self.slopes[1] * x[1] + self.offset
+    >>> line = Line()
+    >>> line([1.0, 1.0]), [p.label for p in line.parameters()]
+    (Value(data=6.0), ['slopes[0]', 'slopes[1]', 'offset'])
+    """
+
+    label: str = ""  # a name for it in drawings, and the first part of its parameters' labels
+    level: str = "model"  # how large a part: "model", "layer" or "neuron"; drawings collapse by it
+    _path: str = ""
+    _entered: tuple[Context | None, Context] = (None, Context(scope=Scope("nothing")))
+    _scopes: dict[Scope | None, ModuleScope] | None = None
+
+    def __call__(self, *inputs: Any, **named: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} needs a method __call__, its equation")
+
+    def __init_subclass__(cls, **named: Any) -> None:
+        super().__init_subclass__(**named)
+        if "__call__" in vars(cls):
+            cls.__call__ = in_scope(cls.__call__)  # type: ignore[method-assign]
+
+    def named_parameters(self) -> Iterator[tuple[str, Value]]:
+        """Each parameter with its path, such as `layers.0.neurons.1.w[2]`."""
+        return ((path, p) for p, path in contents(self).items() if isinstance(p, Value))
+
+    def parameters(self) -> list[Value]:
+        """All parameters, each once, in a fixed order; frozen ones, which require no gradient, among them."""
+        return [p for p in contents(self) if isinstance(p, Value)]
+
+    def zero_grad(self) -> None:
+        """Forget the gradients: they are as they were before any backward, equal to 0."""
+        for p in self.parameters():
+            p.grad = NO_GRADIENT
+
+    def __repr__(self) -> str:
+        own = [x for x in contents(self, deep=False) if isinstance(x, Module) and x is not self]
+        return f"{type(self).__name__} of [{', '.join(map(repr, own))}]" if own else self._title()
+
+    def _title(self) -> str:
+        """What errors and drawings call it: its class and sizes."""
+        return type(self).__name__
+
+    def _named(self) -> str:
+        """The same, after its path inside a model: `layers.0: Layer(2, 16)`."""
+        return f"{self._path}: {self._title()}" if self._path else self._title()
+
+    def _enter(self, now: Context) -> Context:
+        """The context of a call out of `now`: the scope is the same one in every call from the same place."""
+        parent = now.scope
+        if self._scopes is None or len(self._scopes) > SCOPES_REMEMBERED:  # callers with ever new scopes
+            self._scopes = {}
+        scope = self._scopes.get(parent)
+        if scope is None:
+            name = self._path or self.label or type(self).__name__
+            if isinstance(parent, ModuleScope) and parent.path and name.startswith(parent.path + "."):
+                name = name[len(parent.path) + 1 :]
+            scope = self._scopes[parent] = ModuleScope(name, self._title(), self.level, parent, self._path)
+        inside = Context(now.recording, now.anomaly, scope)
+        self._entered = (now, inside)
+        return inside
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: x for name, x in vars(self).items() if name not in ("_entered", "_scopes")}
+
+
+def in_scope(call: Callable[..., Any]) -> Callable[..., Any]:
+    """A module's `__call__`, recording within its scope. A neuron is called often: the context is kept ready."""
+
+    @wraps(call)
+    def scoped(self: Module, *inputs: Any, **named: Any) -> Any:
+        now = current()
+        outside, inside = self._entered
+        if now is not outside:
+            if now.scope is inside.scope:  # an overriding method has called super().__call__
+                return call(self, *inputs, **named)
+            inside = self._enter(now)
+        token = context.set(inside)
+        try:
+            return call(self, *inputs, **named)
+        finally:
+            context.reset(token)
+
+    return scoped
+
+
+# Finding what is inside -------------------------------------------------------------------------------------------
+
+
+def contents(module: Module, deep: bool = True) -> dict[Any, str]:
+    """The parameters and modules in a module, itself first, each with its path, in the order of the attributes;
+    not `deep`: without what those modules contain."""
+    found: dict[Any, str] = {module: ""}
+    for name, part in vars(module).items():
+        if not name.startswith("_"):
+            collect(part, name, name, deep, found)
+    return found
+
+
+def collect(part: Any, dotted: str, path: str, deep: bool, found: dict[Any, str]) -> None:
+    """A module's path has its place in a list as `layers.0`, a Value's as `w[0]`: until we know, we carry both."""
+    if isinstance(part, Value):
+        if part.op is None and part not in found:
+            found[part] = path
+    elif isinstance(part, Module):
+        if part not in found:
+            found[part] = dotted
+            for name, inner in vars(part).items() if deep else ():
+                if not name.startswith("_"):
+                    collect(inner, f"{dotted}.{name}", f"{dotted}.{name}", deep, found)
+    elif isinstance(part, (list, tuple, dict)) or (isinstance(part, np.ndarray) and part.dtype == object):
+        for key, inner in part.items() if isinstance(part, dict) else enumerate(part):
+            collect(inner, f"{dotted}.{key}", f"{path}[{key}]", deep, found)
+
+
+def label_parameters(module: Module) -> None:
+    """Give each parameter its path as label, and each inner module its path. A label that somebody chose stays:
+    one given here ends the longer path that it gets when its module becomes a part of another."""
+    for part, path in contents(module).items():
+        if isinstance(part, Module):
+            if part is not module:
+                part._path = path
+                part._scopes = None  # it may have been called, under its shorter path, before
+                part._entered = Module._entered
+        else:
+            path = f"{module.label}.{path}" if module.label else path
+            if path.endswith(part.label):
+                part.label = path
+
+
+# Checking what comes in -------------------------------------------------------------------------------------------
+
+
+def size(owner: str, name: str, n: Any) -> int:
+    """n as a positive int, or an error that says whose number it should have been."""
+    try:
+        whole = operator.index(n)
+    except TypeError:
+        whole = None
+    if whole is None or isinstance(n, (bool, np.bool_)):
+        raise TypeError(f"{owner} needs an int as {name}. Received: {n!r} ({type(n).__name__})")
+    if whole < 1:
+        raise ValueError(f"{owner} needs {name} to be at least 1. Received: {name}={whole}")
+    return whole
+
+
+def sample(module: Module, x: Any, n: int) -> Vector:
+    """x as the n inputs of a module, wrapped to be read together: Values all, or floats all."""
+    vector = x if isinstance(x, Vector) else Vector(scalars(module, x, n), fixed=True)
+    if len(vector) != n:
+        raise wrong_size(module, n, len(vector))
+    return vector
+
+
+def wrong_size(module: Module, n: int, received: int) -> ValueError:
+    return ValueError(f"{module._named()} needs {n} input{'s' * (n != 1)}. Received: {received}.")
+
+
+def scalars(module: Module, x: Any, n: int | str) -> tuple[Any, ...]:
+    """The numbers of one sample: a list, tuple, generator or row of an array, or a single number or Value."""
+    if isinstance(x, np.ndarray):
+        if x.ndim > 1:
+            raise ValueError(
+                f"{module._named()} needs one sample of {n} inputs at a time."
+                f" Received: an array of shape {x.shape}."
+            )
+        x = x.tolist()
+    if isinstance(x, (Value, float, int, np.number)):
+        x = (x,)
+    if isinstance(x, (str, bytes, dict, set, frozenset)) or not hasattr(x, "__iter__"):
+        raise TypeError(f"{module._named()} needs {n} numbers or Values. Received: {type(x).__name__}.")
+    xs = tuple(x)
+    kinds = set(map(type, xs))
+    if kinds == PLAIN or kinds <= RECORDED:
+        return xs
+    values = any(isinstance(v, Value) for v in xs)
+    return tuple([one(module, v, n, values) for v in xs])
+
+
+def one(module: Module, x: Any, n: int | str, values: bool) -> Any:
+    """One input: a float, or among Values a constant."""
+    if isinstance(x, Value):
+        return x
+    try:
+        return Constant(x) if values else number(x)
+    except TypeError:
+        what = f"an array of shape {x.shape}" if isinstance(x, np.ndarray) else type(x).__name__
+        raise TypeError(
+            f"{module._named()} needs {n} numbers or Values. Received: {what} among them."
+        ) from None
