@@ -1,9 +1,65 @@
-from .ops import *
-from .functions import *
-from .activations import *
-from .context import *
-from .context import within, context
-from .value import Value, dot, gradients, topological, Constant, Vector
+"""neurongrad's engine: scalars that remember how they were made, their gradients, their picture.
+
+Read in this order: `ops` (what an operation is, and the table of them), `value` (recording and backpropagation),
+`graph` (looking at what was recorded), `transform` (derivatives of functions), `draw` (the picture).
+"""
+
+import typing
+from pathlib import Path as _Path
+
+if _Path(__file__).with_name("tracer.py").exists():  # HIPS/autograd bears the same import name
+    raise ImportError(
+        "two projects share the folder of the package `autograd`: the distribution named autograd (HIPS) is "
+        "installed beside neurongrad. Keep one: `pip uninstall autograd neurongrad`, then install that one again."
+    )
+
+from .context import Scope, detect_anomaly, no_grad
+from .draw import draw, draw_dot, render
 from .graph import trace
-from .ops import exp, maximum, op, TABLE, Op
-globals().update({entry.name: entry for entry in TABLE.values() if entry.name != "dot"})
+from .ops import TABLE, Op, op
+from .transform import (
+    check_gradient,
+    grad,
+    gradient,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    value_and_grad,
+    vjp,
+)
+from .value import Constant, Value, Vector, dot
+
+globals().update({name: entry for name, entry in TABLE.items() if name != "dot"})  # exp, tanh, relu, ...
+
+if typing.TYPE_CHECKING:
+
+    def __getattr__(name: str) -> typing.Any: ...
+
+
+__all__ = [
+    "TABLE",
+    "Constant",
+    "Op",
+    "Scope",
+    "Value",
+    "Vector",
+    "check_gradient",
+    "detect_anomaly",
+    "dot",
+    "draw",
+    "draw_dot",
+    "grad",
+    "gradient",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
+    "no_grad",
+    "op",
+    "render",
+    "trace",
+    "value_and_grad",
+    "vjp",
+]
+__all__ += sorted(TABLE.keys() - {"dot"})

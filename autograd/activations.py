@@ -128,7 +128,7 @@ thresholded_relu = op("thresholded_relu", "x if x > threshold else 0",
                       numpy="np.where({0} > {1}, {0}, 0)",
                       kinks=lambda x, threshold: x - threshold)
 softshrink = op("softshrink", "x moved towards 0 by threshold, 0 within it",
-                lambda x, threshold=0.5: x - threshold if x > threshold else x + threshold if x < -threshold else 0.0 * x,
+                lambda x, threshold=0.5: math.copysign(max(abs(x) - threshold, 0.0), x) if x == x else x,
                 lambda g, out, x, threshold: g * above(abs_(x), threshold),
                 lambda g, out, x, threshold: -g * sign(x) * above(abs_(x), threshold),
                 numpy="np.sign({0}) * np.maximum(np.abs({0}) - {1}, 0)",

@@ -79,7 +79,10 @@ class Op:
         self.variadic = variadic  # takes one vector of any length, and its one rule answers for all elements
         self.forward = forward or self.formula_then_rules
         self.kinks, self.aliases = kinks, tuple(aliases)
+        self.node: type | None = None  # the class that records, once there is one, and
+        self.method: Callable[..., Any] | None = None  # its fast way to do so
         self.__name__ = self.__qualname__ = name
+        self.defaults: tuple[float, ...] = ()
         if variadic:
             self.__doc__ = f"{name}(xs) = {text}"
         else:
@@ -98,6 +101,8 @@ class Op:
         self.domain: tuple[Interval, ...] = tuple(intervals)
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
+        if inputs and type(inputs[0]) is self.node and self.method and len(inputs) <= len(self.rules) and not named:
+            return self.method(*inputs)
         if self.variadic:
             return apply(self, tuple(flatten(inputs, **named)))
         if named or len(inputs) != len(self.rules):

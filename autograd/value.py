@@ -18,7 +18,7 @@ import numpy as np
 
 from . import activations, functions, ops  # noqa: F401 (the whole table, before the methods are made from it)
 from .context import Scope, current, describe, name_of, path, user_line
-from .ops import TABLE, Op, number
+from .ops import TABLE, Op, apply, number
 
 DOT = ops.dot
 NO_GRADIENT = float("0")  # one particular zero: before backward, `grad` equals 0 and can still be told apart
@@ -305,14 +305,14 @@ def unary(op: Op) -> Callable[[Any], Any]:
     return method
 
 
-def binary(op: Op) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
-    """The method of an operator and its reflection, for a Value and a number."""
+def binary(op: Op, otherwise: Callable[[Op, Any, Any], Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The method of an operation of two inputs and its reflection, for a Value with a Value or a number."""
     formula, forward, (rule_x, rule_y) = op.formula, op.forward, op.on_floats
 
-    def method(self: Value, other: Any) -> Any:
+    def method(self: Value, other: Any = op.defaults[0] if op.defaults else None) -> Any:
         now = current()
         if not now.plain:
-            return either(op, self, other)
+            return otherwise(op, self, other)
         x = self.data
         v = new(Value)
         if type(other) is Value:
@@ -325,7 +325,7 @@ def binary(op: Op) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]
             v._dx = rule_x(1.0, out, x, y)
             v._dy = None
         else:
-            return either(op, self, other)
+            return otherwise(op, self, other)
         v._x = self
         v.grad = NO_GRADIENT
         v.label = ""
@@ -336,7 +336,7 @@ def binary(op: Op) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]
     def reflected(self: Value, other: Any) -> Any:
         now = current()
         if (type(other) is not float and type(other) is not int) or not now.plain:
-            return either(op, other, self)
+            return otherwise(op, other, self)
         x, y = float(other), self.data
         v = new(Value)
         v.data = out = formula(x, y)
@@ -383,22 +383,27 @@ def install(op: Op) -> None:
     for name in (op.name, *op.aliases):
         if name in RESERVED:
             raise ValueError(f"an op named {name!r} would hide Value.{name}; choose another name")
-    fast: Any = lambda self, *more, **named: op(self, *more, **named)
-    careful: Any = lambda self, *more, **named: op(self, *more, **named)  # of a Constant: may record nothing
+    general: Any = lambda self, *more, **named: op(self, *more, **named)
+    fast = general
     if len(op.rules) == 1:
-        fast = unary(op)
+        fast = op.method = unary(op)
+    elif len(op.rules) == 2:
+        op.method, _ = binary(op, lambda op, x, y: apply(op, op.bind((x,) if y is None else (x, y), {})))
+    op.node = Value
     for name in (op.name, *op.aliases):
         setattr(Value, name, fast)
-        setattr(Constant, name, careful)
-    if op.name in OPERATORS and len(op.rules) == 1:
-        setattr(Value, f"__{OPERATORS[op.name]}__", fast)
-        setattr(Constant, f"__{OPERATORS[op.name]}__", careful)
-    elif op.name in OPERATORS:
-        method, reflected = binary(op)
-        setattr(Value, f"__{OPERATORS[op.name]}__", method)
-        setattr(Value, f"__r{OPERATORS[op.name]}__", reflected)
-        setattr(Constant, f"__{OPERATORS[op.name]}__", lambda self, other: either(op, self, other))
-        setattr(Constant, f"__r{OPERATORS[op.name]}__", lambda self, other: either(op, other, self))
+        setattr(Constant, name, general)  # may record nothing
+    if op.name in OPERATORS:
+        dunder = OPERATORS[op.name]
+        if len(op.rules) == 1:
+            setattr(Value, f"__{dunder}__", fast)
+            setattr(Constant, f"__{dunder}__", general)
+        else:
+            method, reflected = binary(op, either)
+            setattr(Value, f"__{dunder}__", method)
+            setattr(Value, f"__r{dunder}__", reflected)
+            setattr(Constant, f"__{dunder}__", lambda self, other: either(op, self, other))
+            setattr(Constant, f"__r{dunder}__", lambda self, other: either(op, other, self))
 
 
 for entry in TABLE.values():

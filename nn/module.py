@@ -14,6 +14,8 @@ from autograd.context import Context, Scope, context
 from autograd.ops import number
 from autograd.value import NO_GRADIENT, Constant, Value, Vector
 
+from .activations import Activation
+
 current = context.get
 building: ContextVar[bool] = ContextVar("building", default=False)  # whether a module is being constructed
 SCOPES_REMEMBERED = 100
@@ -171,6 +173,8 @@ def collect(part: Any, dotted: str, path: str, deep: bool, found: dict[Any, str]
     elif isinstance(part, (list, tuple, dict)) or (isinstance(part, np.ndarray) and part.dtype == object):
         for key, inner in part.items() if isinstance(part, dict) else enumerate(part):
             collect(inner, f"{dotted}.{key}", f"{path}[{key}]", deep, found)
+    elif isinstance(part, Activation):  # its function may be a module, with parameters
+        collect(part.function, dotted, path, deep, found)
 
 
 def label_parameters(module: Module) -> None:

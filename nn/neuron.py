@@ -29,7 +29,8 @@ class Neuron(Module):
     Without keywords it is micrograd's: weights from the global `random.uniform(-1, 1)`, bias 0, ReLU, or linear with
     `nonlin=False`. `activation` is a name or a function of one Value, and brings the initialiser that suits it;
     `init` chooses another (see `nn.init`); `rng` is None, an int seed, a random.Random or a NumPy Generator.
-    `bias=False` leaves the bias out: `b` is None. Inputs: a list, tuple, generator or array of nin numbers or Values.
+    `bias=False` leaves the bias out: `b` is None. With "prelu" the neuron learns its `slope`, too. An activation may be
+    a Module with parameters of its own. Inputs: a list, tuple, generator or array of nin numbers or Values.
 
     `z` is the preactivation of the last call. It keeps that call's graph alive until the next one.
 
@@ -59,15 +60,19 @@ class Neuron(Module):
         self.activation = kind
         self.w: Any = [Value(w) for w in first_weights(init, activation, (1, nin), rng)[0]]
         self.b: Any = Value(0.0) if bias else None
+        if kind is PRELU:
+            self.slope = Value(0.25)
 
     def __call__(self, x: Any) -> Any:
         w, b, activation = [*self.w], self.b, self.activation
         if w != self._w:  # the list was replaced or changed since the last call
-            self._w, self._vector = w, Vector(w)
+            self._vector, self._w = Vector(w), w
         if type(x) is not Vector or len(x._x) != len(w):
             x = sample(self, x, len(w))
         self._z = z = dot(self._vector, x, 0.0 if b is None else b)
-        return z if activation is IDENTITY else activation.function(z)
+        if activation is IDENTITY:
+            return z
+        return activation.function(z, self.slope) if activation is PRELU else activation.function(z)
 
     _w: Sequence[Any] = ()
     _vector = Vector(())  # the weights, wrapped once for all calls: their gradients are gathered in one list
@@ -109,7 +114,7 @@ class Neuron(Module):
             lines.append(f"  {'b':{a + b + c + 6}} = {terms[0]: .6g}")
         with no_grad():
             z = float(dot(ws, xs, terms[0] if self.b is not None else 0.0))
-            out = float(self.activation.function(z))
+            out = float(self.activation.function(z, *([self.slope] if self.activation is PRELU else [])))
         total = short(terms[0]) + "".join(f" {'-' if t < 0.0 else '+'} {short(abs(t))}" for t in terms[1:])
         remainder = 0.0 < abs(z) < 1e-14 * sum(map(abs, terms))  # of rounding
         lines.append(f"  z = {total} = {f'0 ({z:.2g} in floats)' if remainder else short(z)}")
@@ -129,7 +134,7 @@ class Neuron(Module):
         return {name: x for name, x in super().__getstate__().items() if name not in ("_z", "_w", "_vector")}
 
 
-IDENTITY = activations.get("identity")
+IDENTITY, PRELU = activations.get("identity"), activations.get("prelu")
 PREFIXES = {"relu": "ReLU", "identity": "Linear"}  # as micrograd writes them
 
 
@@ -202,7 +207,7 @@ class Layer(Module):
         out = [neuron(x) for neuron in neurons]
         if self.activation is not None:
             out = self.activation.function(out)
-        return out[0] if len(out) == 1 else out
+        return out[0] if isinstance(out, list) and len(out) == 1 else out
 
     def _title(self) -> str:
         return f"{type(self).__name__}({len(self.neurons[0].w)}, {len(self.neurons)})"

@@ -64,7 +64,7 @@ class Optimizer:
         """Move every parameter that has a gradient: p -= update(p, g), with g + weight_decay p for g."""
         decay = self.weight_decay
         for p in self.parameters:
-            if p.grad is not NO_GRADIENT and p.requires_grad:
+            if p.grad is not NO_GRADIENT:  # what is frozen never has another
                 g = float(p.grad)
                 p.data -= self.update(p, g + decay * p.data if decay else g)
 

@@ -26,9 +26,11 @@ OPTIONAL = {"matplotlib", "tqdm", "pygraphviz", "IPython", "numba", "torch"}
 # What these modules of autograd may import of autograd: they are read first, and in this order.
 LAYERS = {
     "formulas": set(),
+    "context": set(),
     "ops": {"formulas"},
-    "activations": {"formulas", "ops"},
-    "value": {"formulas", "ops", "activations"},
+    "functions": {"formulas", "ops"},
+    "activations": {"formulas", "ops", "functions"},
+    "value": {"formulas", "context", "ops", "functions", "activations"},
     "render": set(),
 }
 
@@ -187,7 +189,7 @@ def test_public_names_of_public_modules_are_public(package):
 
 def test_every_operation_is_public():
     autograd = importlib.import_module("autograd")
-    for module in (autograd.ops, autograd.activations):
+    for module in (autograd.ops, importlib.import_module("autograd.functions"), autograd.activations):
         for thing in vars(module).values():
             if isinstance(thing, autograd.ops.Op):
                 assert getattr(autograd, thing.name, None) is thing, f"autograd lacks the op {thing.name}"

@@ -8,7 +8,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import autograd
-from autograd import TABLE, Value, Vector, gradients, topological, trace
+from autograd import TABLE, Value, Vector, trace
+from autograd.value import gradients, topological
 
 SMOOTH = settings(max_examples=60, deadline=None, derandomize=True)  # the same in every run
 

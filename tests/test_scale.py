@@ -8,7 +8,8 @@ import tracemalloc
 import pytest
 
 import autograd
-from autograd import Value, Vector, dot, gradients, topological, trace
+from autograd import Value, Vector, dot, trace
+from autograd.value import gradients, topological
 
 DEEP, WIDE = 1_000_000, 100_000
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import nn
-from autograd import Value, draw_dot, gradients, topological, trace
+from autograd import Value, draw_dot, trace
+from autograd.value import gradients, topological
 from nn import MLP, Layer, Neuron
 
 # micrograd ----------------------------------------------------------------------------------------------------------

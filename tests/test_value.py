@@ -18,7 +18,9 @@ import numpy as np
 import pytest
 
 import autograd
-from autograd import Scope, Value, Vector, detect_anomaly, dot, gradients, no_grad, topological, within
+from autograd import Scope, Value, Vector, detect_anomaly, dot, no_grad
+from autograd.context import within
+from autograd.value import gradients, topological
 
 inf, nan = math.inf, math.nan
 
