@@ -64,7 +64,7 @@ def detect_anomaly(function: Callable[..., Any] | None = None) -> Any:
     >>> with detect_anomaly():
     ...     Value(0.0, label="p").log()  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    FloatingPointError: log(p=0.0) is -inf, recorded at ...
+    FloatingPointError: log(p=0) is -inf, recorded at ...
     """
     return within(anomaly=True)(function) if function else within(anomaly=True)
 

@@ -17,9 +17,7 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import graphviz
+from typing import TYPE_CHECKING, Any
 
 from . import ops
 from .context import Scope
@@ -28,22 +26,21 @@ from .ops import Op
 from .render import FONT, layout, measures_glyphs, write
 from .value import NO_GRADIENT, Constant, Value, spread, topological
 
+if TYPE_CHECKING:
+    import graphviz
+
 LEVELS = ("scalar", "neuron", "layer", "model")
 MANY = 8  # more leaves than this, read by the same modules, are drawn as one box
 
-THEMES = {  # paper, ink, faint ink, box, parameter, cluster, and the colours of a negative and a positive gradient
-    "light": ("#ffffff", "#1f2328", "#6e7781", "#ffffff", "#f0f3f6", "#8c959f", (230, 97, 1), (38, 102, 180)),
-    "dark": (
-        "#0d1117",
-        "#e6edf3",
-        "#9198a1",
-        "#161b22",
-        "#21262d",
-        "#6e7681",
-        (244, 132, 60),
-        (90, 160, 240),
-    ),
+THEMES = {  # paper, ink, faint ink, box, box of a parameter, frame
+    "light": ("#ffffff", "#1f2328", "#6e7781", "#ffffff", "#f0f3f6", "#8c959f"),
+    "dark": ("#0d1117", "#e6edf3", "#9198a1", "#161b22", "#21262d", "#6e7681"),
 }
+SIGNS = {  # orange for a negative gradient, blue for a positive one: the colour-blind tell them apart
+    "light": ((230, 97, 1), (38, 102, 180)),
+    "dark": ((190, 90, 20), (40, 100, 190)),
+}
+WILD = "#d7263d"  # nan and inf
 
 
 @dataclass(eq=False)
@@ -110,11 +107,11 @@ def tint(gradient: float | None, largest: float, theme: str, plain: str) -> str:
     if gradient is None or not gradient:
         return plain
     if not math.isfinite(gradient):
-        return "#d7263d"
+        return WILD
     strength = 0.15 + 0.6 * (abs(gradient) / largest) ** 0.5 if largest else 0.15
     paper = [int(plain[i : i + 2], 16) for i in (1, 3, 5)]
-    ink = THEMES[theme][6 if gradient < 0 else 7]
-    return "#" + "".join(f"{round(p + strength * (int(i) - p)):02x}" for p, i in zip(paper, ink, strict=True))
+    ink = SIGNS[theme][gradient > 0]
+    return "#" + "".join(f"{round(p + strength * (i - p)):02x}" for p, i in zip(paper, ink, strict=True))
 
 
 def symbol(node: Node, number_format: str, pretty: bool) -> str:
@@ -145,7 +142,8 @@ def group_at(scope: Scope | None, level: str) -> Scope | None:
 
 def count_drawn(outputs: list[Value], unfold: bool) -> int:
     """How many boxes and circles the full picture would have, without making it."""
-    count, leaves = 0, set()
+    count = 0
+    leaves: set[Value] = set()
     for v in merged(outputs):
         n = len(v.operands)
         count += 2 * n if unfold and v.op in (ops.dot, ops.sum_) else 2
@@ -173,7 +171,7 @@ def parameters(outputs: list[Value]) -> dict[Value, Scope]:
                     named = [
                         s
                         for s in chain(v.scope)
-                        if getattr(s, "path", "") and x.label.startswith(s.path + ".")
+                        if (own := getattr(s, "path", "")) and x.label.startswith(own + ".")
                     ]
                     if not named:
                         continue
@@ -190,7 +188,9 @@ class Picture:
 
     def __init__(self, theme: str, rankdir: str, number_format: str) -> None:
         self.theme, self.number_format = theme, number_format
-        self.paper, self.ink, self.faint, self.box, self.parameter, self.frame = THEMES[theme][:6]
+        self.paper, self.ink, self.faint, self.box, self.parameter, self.frame = THEMES[theme]
+        import graphviz  # half the time of importing all this package, so only when something is drawn
+
         self.graph = graphviz.Digraph(
             graph_attr={"rankdir": rankdir, "bgcolor": self.paper, "fontname": FONT, "fontcolor": self.ink,
                         "fontsize": "12", "nodesep": "0.18", "ranksep": "0.45", "ordering": "in", "pad": "0.2",
@@ -253,7 +253,7 @@ def draw_scalars(
         wild = not math.isfinite(v.data)
         picture.add(
             scope, name, label="\\n".join(lines), shape="box", style="filled,rounded", margin="0.1,0.06",
-            fillcolor="#d7263d" if wild else tint(gradient, largest, picture.theme, plain),
+            fillcolor=WILD if wild else tint(gradient, largest, picture.theme, plain),
             penwidth="2" if v in outputs else "1",
         )  # fmt: skip
         if not node.op:
@@ -492,13 +492,15 @@ def draw_dot(root: Value, format: str = "svg", rankdir: str = "LR") -> graphviz.
     """
     if rankdir not in ("LR", "TB"):
         raise ValueError(f"rankdir is LR or TB. Received: rankdir={rankdir!r}")
+    import graphviz
+
     trace(root)  # unfolds what is folded
     order = topological(root)
     order = list(dict.fromkeys(x for v in order for x in (*v._children, v))) or [root]
     names = {v: f"v{i}" for i, v in enumerate(order)}
     graph = graphviz.Digraph(format=format, graph_attr={"rankdir": rankdir}, node_attr={"fontname": FONT})
     for v, name in names.items():
-        label = "".join(f"\\{c}" if c in '{}|<>\\" ' else c for c in escaped(v.label).replace("\\\\", "\\"))
+        label = "".join(f"\\{c}" if c in "{}|<>\\" else c for c in escaped(v.label).replace("\\\\", "\\"))
         label = f"{label} | " if label else ""
         graph.node(name, label=f"{{ {label}data {v.data:.4f} | grad {float(v.grad):.4f} }}", shape="record")
         if v.op:
@@ -521,4 +523,4 @@ def mimebundle(v: Value, include: Any = None, exclude: Any = None) -> dict[str, 
     return bundle
 
 
-Value._repr_mimebundle_ = mimebundle
+Value._repr_mimebundle_ = mimebundle  # type: ignore[attr-defined]

@@ -46,6 +46,9 @@ Interval = tuple[float, float]
 inf, nan = math.inf, math.nan
 TABLE: dict[str, Op] = {}
 installers: list[Callable[[Op], None]] = []  # whoever gives operations a further face, as `Value` its methods
+protected: set[str] = (
+    set()
+)  # the names and aliases of our own, once all are there; yours you may define again
 
 
 class Op:
@@ -101,7 +104,13 @@ class Op:
         self.domain: tuple[Interval, ...] = tuple(intervals)
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
-        if inputs and type(inputs[0]) is self.node and self.method and len(inputs) <= len(self.rules) and not named:
+        if (
+            inputs
+            and type(inputs[0]) is self.node
+            and self.method
+            and len(inputs) <= len(self.rules)
+            and not named
+        ):
             return self.method(*inputs)
         if self.variadic:
             return apply(self, tuple(flatten(inputs, **named)))
@@ -159,6 +168,9 @@ def op(name: str, text: str, formula: Callable[..., float], *rules: Rule, **more
     Value(data=8.0)
     """
     entry = Op(name, text, formula, *rules, **more)
+    for each in (name, *entry.aliases):
+        if each in protected:
+            raise ValueError(f"the table has an op {each!r} of its own; choose another name")
     for install in installers:
         install(entry)  # may refuse the name
     TABLE[name] = entry

@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
+__all__: list[str] = []  # for `draw`; what users call is there
+
 FORMATS = ("svg", "png", "pdf", "dot", "gv")
 
 # The one font name that every Graphviz can measure. Where it asks the system, Helvetica finds its nearest relative;

@@ -408,6 +408,7 @@ def install(op: Op) -> None:
 
 for entry in TABLE.values():
     install(entry)
+    ops.protected.update((entry.name, *entry.aliases))
 ops.installers.append(install)
 for name in ("lt", "le", "gt", "ge"):
     setattr(Value, f"__{name}__", comparison(getattr(operator, name)))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import sys
 import time
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,14 +33,17 @@ def progress(epochs: int, title: str) -> Iterable[Any]:
         if "progress bars (pip install tqdm)" not in left_out:
             left_out.append("progress bars (pip install tqdm)")
         return range(epochs)
-    return tqdm(range(epochs), desc=title, ncols=80, disable=None, leave=False)
+    bar: Iterable[Any] = tqdm(range(epochs), desc=title, ncols=80, disable=None, leave=False)
+    return bar
 
 
 def draw(output: Value, path: Path, **options: Any) -> None:
     """Write the graph's picture as SVG and PNG, or say what is missing."""
     for ending in (".svg", ".png"):
         try:
-            print("  drawn:", autograd.render(output, path.with_suffix(ending), **options).name)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # a picture that collapses says so itself
+                print("  drawn:", autograd.render(output, path.with_suffix(ending), **options).name)
         except RuntimeError as error:
             if str(error) not in left_out:
                 left_out.append(str(error))
@@ -112,8 +116,8 @@ def second_derivative(folder: Path) -> None:
 
     df, d2f = autograd.grad(f), autograd.grad(autograd.grad(f))
     print("      x    sigmoid(0.8 x + 0.1)    first      second derivative")
-    for x in (-2.0, 0.0, 2.0):
-        print(f"    {x:4.1f}    {f(x):.6f}              {df(x):.6f}   {d2f(x):+.6f}")
+    for at in (-2.0, 0.0, 2.0):
+        print(f"    {at:4.1f}    {f(at):.6f}               {df(at):.6f}   {d2f(at):+.6f}")
     x = Value(1.0, label="x")
     f(x).backward(create_graph=True)
     draw(x.grad, folder / "neuron-first-derivative")
@@ -124,7 +128,7 @@ def second_derivative(folder: Path) -> None:
 
 def iris(folder: Path) -> None:
     print("\n3. Iris: 150 flowers, 4 measurements, 3 species\n")
-    X, y, names = load_iris()
+    X, y, _ = load_iris()
     X_train, X_test, y_train, y_test = split(X, y, rng=0)
     scale = nn.Standardize.fit(X_train)  # mean and deviation of the training part alone
     model = nn.MLP(4, [8, 3], activation="tanh", rng=0)
@@ -141,7 +145,6 @@ def digits(folder: Path) -> None:
     )
     X, y = load_digits()
     X_train, X_test, y_train, y_test = split(X / 16.0, y, rng=0)
-    X_train, y_train, X_test, y_test = X_train[:800], y_train[:800], X_test[:300], y_test[:300]
     model = nn.MLP(64, [16, 10], activation="relu", rng=0)
     print(model.summary())
     learn("digits", model, X_train, y_train, loss=nn.cross_entropy, epochs=10, lr=0.01)
@@ -171,7 +174,14 @@ def moons(folder: Path) -> None:
     shades = axes.contourf(across, up, scores, levels=np.linspace(-top, top, 21), cmap="PuOr", alpha=0.8)
     axes.contour(across, up, scores, levels=[0.0], colors="black", linewidths=2)
     for moon, marker in ((0, "o"), (1, "s")):
-        axes.scatter(*X[y == moon].T, marker=marker, c="white", edgecolors="black", label=f"moon {moon}")
+        axes.scatter(
+            X[y == moon, 0],
+            X[y == moon, 1],
+            marker=marker,
+            c="white",
+            edgecolors="black",
+            label=f"moon {moon}",
+        )
     axes.set(
         title="MLP(2, [16, 16, 1]) of scalar neurons: its score, and where it is 0",
         xlabel="x[0]",

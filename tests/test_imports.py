@@ -191,5 +191,7 @@ def test_every_operation_is_public():
     autograd = importlib.import_module("autograd")
     for module in (autograd.ops, importlib.import_module("autograd.functions"), autograd.activations):
         for thing in vars(module).values():
-            if isinstance(thing, autograd.ops.Op):
+            if (
+                isinstance(thing, autograd.ops.Op) and thing.name != "dot"
+            ):  # `dot` is the function that records it
                 assert getattr(autograd, thing.name, None) is thing, f"autograd lacks the op {thing.name}"

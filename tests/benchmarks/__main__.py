@@ -18,6 +18,7 @@ from .work import JOBS, OURS
 ROOT = Path(__file__).parents[2]
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 ENVIRONMENT = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(ROOT)}
+ENVIRONMENT.pop("PYTHONDONTWRITEBYTECODE", None)  # an import is timed as users meet it, compiled before
 
 # What is printed: the row of JOBS, its title, and against whom which bar is set
 TIMED = [
