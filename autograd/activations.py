@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .formulas import normal_integral, quotient
-from .functions import cosh, hypot, normal_cdf, normal_pdf, sin, tanh
+from .formulas import bell, normal_integral, quotient, split
+from .functions import cos, cosh, gaussian, hypot, normal_cdf, sin, tanh
 from .ops import Op, abs_, clamp, div, exp, expm1, inf, op, sign, sqrt, step, where, zero
 
 
@@ -33,21 +33,91 @@ def logistic(x: float) -> float:
     return e / (1.0 + e)
 
 
+def rounding(x: float, y: float) -> float:
+    """x y less the float x * y, exactly (Dekker, 1971). e^(x y) is wrong by that much where it is left out."""
+    (a, b), (c, d) = split(x), split(y)
+    return (a * c - x * y + a * d + b * c) + b * d
+
+
+def steep_logistic(x: float, beta: float) -> float:
+    """logistic(beta x), in the tail with the rounding of that product put right."""
+    z = beta * x
+    return logistic(z) * (1.0 + rounding(beta, x)) if -800.0 < z < -8.0 and beta != 1.0 else logistic(z)
+
+
 def softplus_formula(x: float, beta: float = 1.0) -> float:
     """ln(1 + e^(beta x)) / beta as max(z, 0) + ln(1 + e^-|z|), which neither overflows nor cancels."""
     z = beta * x
+    if -800.0 < z < -40.0:
+        return quotient(steep_logistic(x, beta), beta)
     return quotient((z if z > 0.0 else 0.0) + math.log1p(math.exp(-abs(z))), beta) if z == z else z
 
 
-def times_gate(x: float, gate: float) -> float:
-    """x * gate, and 0 where a closed gate meets infinity."""
-    return x * gate if gate or x != x else -0.0 if x < 0.0 else 0.0
+def times_exp(x: float, z: float) -> float:
+    """x e^z, also where e^z alone would be too small to have all its digits."""
+    return x * math.exp(z / 2.0) * math.exp(z / 2.0)
+
+
+def swish(x: float, beta: float = 1.0) -> float:
+    """x logistic(beta x); 0 where a closed gate meets infinity."""
+    z = beta * x
+    if z < -800.0:
+        return -0.0 if x < 0.0 else 0.0
+    if z < -40.0:
+        return times_exp(x, z) * (1.0 + (rounding(beta, x) if beta != 1.0 else 0.0))
+    return x * steep_logistic(x, beta)
+
+
+def gelu_formula(x: float) -> float:
+    """x Phi(x); from where Phi is too small to have all its digits, -phi(x) (1 - 1/x^2 + 3/x^4 - 15/x^6 + ...)."""
+    if x > -37.0:
+        return x * normal_integral(x) if x < 60.0 else x
+    if x < -60.0:
+        return -0.0
+    total, term, n = 1.0, 1.0, 1
+    while n < 16:
+        term *= -n / (x * x)
+        n += 2
+        total += term
+    return -0.3989422804014327 * total * bell(x, 0.5)
+
+
+def cubic(x: float) -> tuple[float, float]:
+    """2 (2 / pi)^(1/2) (x + 0.044715 x^3), and what its rounding left out: x (a + b x^2), all in double doubles."""
+    (a, a_rest), (b, b_rest) = GELU_A, GELU_B
+    square = x * x
+    product = b * square
+    product_rest = rounding(b, square) + b * rounding(x, x) + b_rest * square
+    total = product + a
+    total_rest = (a - (total - product)) + (product - (total - (total - product))) + product_rest + a_rest
+    return x * total, rounding(x, total) + x * total_rest
+
+
+def tanh_integral(x: float) -> float:
+    """logistic(2 (2 / pi)^(1/2) (x + 0.044715 x^3)), in the tail with the rounding of its argument put right."""
+    if not abs(x) < 22.0:
+        return x if x != x else float(x > 0.0)
+    z, rest = cubic(x)
+    return logistic(z) * (1.0 + rest) if z < -4.0 else logistic(z)
+
+
+def gelu_tanh_formula(x: float) -> float:
+    """x tanh_integral(x)."""
+    if not -22.0 < x < -15.0:
+        return x * tanh_integral(x) if x > -22.0 or x != x else -0.0
+    z, rest = cubic(x)
+    return times_exp(x, z) * (1.0 + rest)
+
+
+def mish_formula(x: float) -> float:
+    """x tanh(ln(1 + e^x)); far below 0, where that is x e^x, without the factor too small to have all its digits."""
+    return x * math.tanh(softplus_formula(x)) if not x < -40.0 else times_exp(x, x) if x > -800.0 else -0.0
 
 
 def smooth_half(x: float, b: float = 4.0) -> float:
-    """(x + (x^2 + b)^(1/2)) / 2; where x < 0, where that cancels, b / 2 over the sum of what it subtracts."""
+    """(x + (x^2 + b)^(1/2)) / 2; where x < 0, where that cancels, b / 4 over half of what it subtracts."""
     r = math.hypot(x, sqrt.formula(b))
-    return (x + r) / 2.0 if not x < 0.0 else (b / 2.0) / (r - x)
+    return x / 2.0 + r / 2.0 if not x < 0.0 else (b / 4.0) / (r / 2.0 - x / 2.0)
 
 
 def tanh_gap(x: float) -> float:
@@ -68,7 +138,8 @@ def bounded(x: Any, size: float = 1e3) -> Any:
 
 
 LAMBDA, ALPHA = 1.0507009873554805, 1.6732632423543772  # of selu: Klambauer et al., 2017
-GELU_C, GELU_K = math.sqrt(2.0 / math.pi), 0.044715  # of gelu_tanh: Hendrycks and Gimpel, 2016
+GELU_A = (1.5957691216057308, -9.96930880911092e-17)  # 2 (2 / pi)^(1/2), a double and the rest of it
+GELU_B = (0.07135481627260025, -6.175149918155315e-19)  # 0.044715 times that: Hendrycks and Gimpel, 2016
 
 # fmt: off
 identity = op("identity", "x", lambda x: x, lambda g, out, x: g, numpy="{0}", aliases=("linear",))
@@ -106,6 +177,7 @@ sparse_sigmoid = op("sparse_sigmoid", "min(max(x + 1, 0), 2) / 2",
 # Rectifiers
 
 relu = op("relu", "max(0, x)", lambda x: x if x > 0.0 or x != x else 0.0, lambda g, out, x: g * above(x, 0.0),
+          forward=lambda x: (x, 1.0) if x > 0.0 else (0.0, 0.0) if x <= 0.0 else (x, x),
           symbol="ReLU", numpy="np.maximum({0}, 0)", kinks=(0,))
 relu6 = op("relu6", "min(max(x, 0), 6)", lambda x: 0.0 if x <= 0.0 else 6.0 if x >= 6.0 else x,
            lambda g, out, x: g * between(x, 0.0, 6.0), numpy="np.clip({0}, 0, 6)", kinks=(0, 6))
@@ -117,6 +189,12 @@ leaky_relu = op("leaky_relu", "x if x > 0 else slope x", lambda x, slope=0.01: x
 prelu = op("prelu", "x if x > 0 else slope x, the slope learned", lambda x, slope=0.25: x if x > 0.0 else slope * x,
            lambda g, out, x, slope: g * where(above(x, 0.0), 1.0, slope),
            lambda g, out, x, slope: g * -relu(-x), numpy="np.where({0} > 0, {0}, {1} * {0})", kinks=(0,))
+rrelu = op("rrelu", "x if x > 0 else slope x, slope = (low + high) / 2; in training drawn from between them",
+           lambda x, low=0.125, high=1.0 / 3.0: x if x > 0.0 else (low + high) / 2.0 * x,
+           lambda g, out, x, low, high: g * where(above(x, 0.0), 1.0, 0.5 * (low + high)),
+           lambda g, out, x, low, high: -0.5 * g * relu(-x),
+           lambda g, out, x, low, high: -0.5 * g * relu(-x),
+           numpy="np.where({0} > 0, {0}, ({1} + {2}) / 2 * {0})", kinks=(0,))
 threshold = op("threshold", "x if x > threshold else value",
                lambda x, threshold=0.0, value=0.0: x if x > threshold or x != x else value,
                lambda g, out, x, threshold, value: g * above(x, threshold), zero,
@@ -162,28 +240,38 @@ selu = op("selu", "lambda (x if x > 0 else alpha (e^x - 1)), lambda = 1.0507, al
 # Smooth rectifiers and gates
 
 softplus = op("softplus", "ln(1 + e^(beta x)) / beta", softplus_formula,
-              lambda g, out, x, beta: g * sigmoid(beta * x),
-              lambda g, out, x, beta: g * div(x * sigmoid(beta * x) - out, beta),
+              lambda g, out, x, beta: g * steep_sigmoid(x, beta),
+              lambda g, out, x, beta: -div(div(g * uncertainty(beta * x), beta), beta),
               numpy="np.logaddexp(0, {1} * {0}) / {1}")
 squareplus: Op = op("squareplus", "(x + (x^2 + b)^(1/2)) / 2", smooth_half,
                     lambda g, out, x, b: g * div(squareplus(bounded(x, 1e300), b), hypot(bounded(x, 1e300), sqrt(b))),
                     lambda g, out, x, b: g * div(0.25, hypot(x, sqrt(b))),
                     numpy="np.where({0} < 0, {1} / 2 / (np.sqrt({0} ** 2 + {1}) + np.abs({0})),"
                           " ({0} + np.sqrt({0} ** 2 + {1})) / 2)", domain=[(-inf, inf), (0, inf)])
-gelu = op("gelu", "x Phi(x), Phi the integral of the normal density", lambda x: times_gate(x, normal_integral(x)),
-          lambda g, out, x: g * (normal_cdf(x) + bounded(x) * normal_pdf(x)),
+gelu = op("gelu", "x Phi(x), Phi the integral of the normal density", gelu_formula,
+          lambda g, out, x: g * (normal_cdf(x) + times_pdf(bounded(x))),
           numpy="0.5 * {0} * np.vectorize(math.erfc)(-0.7071067811865476 * {0})")
-gelu_tanh = op("gelu_tanh", "x (1 + tanh((2 / pi)^(1/2) (x + 0.044715 x^3))) / 2",
-               lambda x: times_gate(x, logistic(2.0 * GELU_C * x * (1.0 + GELU_K * x * x))),
-               lambda g, out, x: g * gelu_tanh_slope(bounded(x)),
+normal_cdf_tanh: Op = op("normal_cdf_tanh", "(1 + tanh((2 / pi)^(1/2) (x + 0.044715 x^3))) / 2, about normal_cdf",
+                         tanh_integral,
+                         lambda g, out, x: g * out * normal_cdf_tanh(-x) * cubic_slope(bounded(x)),
+                         symbol="Phi~", glyph="Φ~",
+                         numpy="1 / (1 + np.exp(-1.5957691216057308 * {0} * (1 + 0.044715 * {0} ** 2)))")
+gelu_tanh = op("gelu_tanh", "x (1 + tanh((2 / pi)^(1/2) (x + 0.044715 x^3))) / 2", gelu_tanh_formula,
+               lambda g, out, x: g * normal_cdf_tanh(x)
+               * (1.0 + bounded(x) * normal_cdf_tanh(-x) * cubic_slope(bounded(x))),
                numpy="{0} / (1 + np.exp(-1.5957691216057308 * {0} * (1 + 0.044715 * {0} ** 2)))")
-quick_gelu = op("quick_gelu", "x sigmoid(1.702 x)", lambda x: times_gate(x, logistic(1.702 * x)),
-                lambda g, out, x: g * gate_slope(1.702 * bounded(x)), numpy="{0} / (1 + np.exp(-1.702 * {0}))")
-silu = op("silu", "x sigmoid(beta x)", lambda x, beta=1.0: times_gate(x, logistic(beta * x)),
-          lambda g, out, x, beta: g * gate_slope(bounded(beta * x)),
-          lambda g, out, x, beta: g * bounded(x) * bounded(x) * sigmoid(beta * x) * sigmoid(-(beta * x)),
+steep_sigmoid: Op = op("steep_sigmoid", "1 / (1 + e^(-beta x))", lambda x, beta=1.0: steep_logistic(x, beta),
+                       lambda g, out, x, beta: g * beta * out * steep_sigmoid(-x, beta),
+                       lambda g, out, x, beta: over_cosh(over_cosh(g * bounded(x, 1e300), beta * x), beta * x),
+                       numpy="1 / (1 + np.exp(-{1} * {0}))")
+quick_gelu = op("quick_gelu", "x sigmoid(1.702 x)", lambda x: swish(x, 1.702),
+                lambda g, out, x: g * steep_sigmoid(x, 1.702) * (1.0 + bounded(1.702 * x) * sigmoid(-1.702 * x)),
+                numpy="{0} / (1 + np.exp(-1.702 * {0}))")
+silu = op("silu", "x sigmoid(beta x)", swish,
+          lambda g, out, x, beta: times_sigmoid(g * (1.0 + bounded(beta * x) * sigmoid(-(beta * x))), beta * x),
+          lambda g, out, x, beta: g * over_cosh(bounded(x), beta * x) * over_cosh(bounded(x), beta * x),
           numpy="{0} / (1 + np.exp(-{1} * {0}))", aliases=("swish",))
-mish = op("mish", "x tanh(ln(1 + e^x))", lambda x: times_gate(x, math.tanh(softplus_formula(x))),
+mish = op("mish", "x tanh(ln(1 + e^x))", mish_formula,
           lambda g, out, x: g * mish_slope(bounded(x)),
           numpy="{0} * np.tanh(np.logaddexp(0, {0}))")
 hardswish = op("hardswish", "x min(max(x + 3, 0), 6) / 6",
@@ -198,9 +286,9 @@ bent_identity = op("bent_identity", "((x^2 + 1)^(1/2) - 1) / 2 + x",
                    lambda x: x * (x / (math.hypot(x, 1.0) + 1.0)) / 2.0 + x if abs(x) < inf else x,
                    lambda g, out, x: g * (div(bounded(x, 1e300), 2.0 * hypot(bounded(x, 1e300), 1.0)) + 1.0),
                    numpy="(np.sqrt({0} ** 2 + 1) - 1) / 2 + {0}")
-snake = op("snake", "x + sin(a x)^2 / a", lambda x, a=1.0: x + quotient(sin.formula(a * x) ** 2, a),
-           lambda g, out, x, a: g * (1.0 + sin(2.0 * (a * x))),
-           lambda g, out, x, a: g * div(x * sin(2.0 * (a * x)) - div(sin(a * x) * sin(a * x), a), a),
+snake = op("snake", "x + sin(a x)^2 / a", lambda x, a=1.0: x + (quotient(sin.formula(a * x) ** 2, a) if abs(x) < inf else 0.0),
+           lambda g, out, x, a: g * (sin(a * x) + cos(a * x)) * (sin(a * x) + cos(a * x)),
+           lambda g, out, x, a: g * div(x * (2.0 * sin(a * x) * cos(a * x)) - div(sin(a * x) * sin(a * x), a), a),
            numpy="{0} + np.sin({1} * {0}) ** 2 / {1}")
 
 
@@ -209,18 +297,32 @@ def celu_alpha_slope(z: Any) -> Any:
     return expm1(z) - z * exp(z)
 
 
-def gate_slope(z: Any) -> Any:
-    """d/dx of x sigmoid(b x), at z = b x."""
-    return sigmoid(z) * (1.0 + z * sigmoid(-z))
+def uncertainty(z: Any) -> Any:
+    """-s ln s - (1 - s) ln(1 - s), with s = sigmoid(z)."""
+    return sigmoid(z) * softplus(-z) + sigmoid(-z) * softplus(z)
+
+
+def over_cosh(y: Any, z: Any) -> Any:
+    """y / (2 cosh(z / 2)); twice, that is y s (1 - s) with s = sigmoid(z)."""
+    return div(y, 2.0 * cosh(0.5 * bounded(z)))
+
+
+def times_sigmoid(y: Any, z: Any) -> Any:
+    """y sigmoid(z) as y / (2 cosh(z / 2)) / e^(-z / 2): nothing on the way is too small to have all its digits."""
+    return div(over_cosh(y, z), exp(-0.5 * bounded(z)))
+
+
+def times_pdf(x: Any) -> Any:
+    """x normal_pdf(x), likewise."""
+    return 0.3989422804014327 * x * gaussian(0.5 * x) * gaussian(0.5 * x)
 
 
 def mish_slope(x: Any) -> Any:
     """tanh s + x s' / cosh(s)^2, with s = softplus(x)."""
     s = softplus(x)
-    return tanh(s) + x * div(div(sigmoid(x), cosh(s)), cosh(s))
+    return tanh(s) + div(div(times_sigmoid(x, x), cosh(s)), cosh(s))
 
 
-def gelu_tanh_slope(x: Any) -> Any:
-    """s + x s (1 - s) z', with s = sigmoid(z), z = 2 (2 / pi)^(1/2) (x + 0.044715 x^3)."""
-    z = 2.0 * GELU_C * x * (1.0 + GELU_K * x * x)
-    return sigmoid(z) + x * sigmoid(z) * sigmoid(-z) * (2.0 * GELU_C * (1.0 + 3.0 * GELU_K * x * x))
+def cubic_slope(x: Any) -> Any:
+    """d/dx of 2 (2 / pi)^(1/2) (x + 0.044715 x^3)."""
+    return 1.5957691216057308 + 0.21406444881780074 * x * x

@@ -169,9 +169,7 @@ def parameters(outputs: list[Value]) -> dict[Value, Scope]:
                 owner = v.scope
                 if v.op is not ops.dot:
                     named = [
-                        s
-                        for s in chain(v.scope)
-                        if (own := getattr(s, "path", "")) and x.label.startswith(own + ".")
+                        s for s in chain(v.scope) if x.label.startswith(str(getattr(s, "path", "\0")) + ".")
                     ]
                     if not named:
                         continue

@@ -8,7 +8,7 @@ One entry carries all that is known of an operation:
     formula   floats in, float out; never raises: the edges are IEEE's (1/0 = inf, log -1 = nan)
     rules     one derivative rule per input: (g, out, *inputs) -> g * d out / d input
     symbol    what a drawing shows, in ASCII; `glyph` where the renderer has better letters
-    forward   (x, y) -> out, d out / dx, d out / dy in one go, where speed asks for it: the hot arithmetic
+    forward   inputs -> out and every d out / d input in one go, where speed asks for it: the hottest few
     numpy     how the operation is spelled on arrays
     parameters   how many trailing inputs are settings (an exponent, a slope) rather than operands when plain numbers
     domain    where each input may lie: tests draw their points from it
@@ -80,7 +80,7 @@ class Op:
         self.name, self.text, self.formula, self.rules = name, text, formula, rules
         self.symbol, self.glyph = symbol or name, glyph or symbol or name
         self.variadic = variadic  # takes one vector of any length, and its one rule answers for all elements
-        self.forward = forward or self.formula_then_rules
+        self.given_forward = forward
         self.kinks, self.aliases = kinks, tuple(aliases)
         self.node: type | None = None  # the class that records, once there is one, and
         self.method: Callable[..., Any] | None = None  # its fast way to do so
@@ -126,10 +126,16 @@ class Op:
         """The rules for plain floats."""
         return self.rules if self.variadic else tuple(map(with_formulas, self.rules))
 
-    def formula_then_rules(self, *inputs: float) -> tuple[float, ...]:
-        """The result and every local gradient."""
-        out = self.formula(*inputs)
-        return (out, *self.slopes(out, *inputs))
+    @cached_property
+    def forward(self) -> Callable[..., tuple[float, ...]]:
+        """(*inputs) -> the result and every local gradient, at plain numbers."""
+        if self.given_forward:
+            return self.given_forward
+        formula, slopes = self.formula, self.slopes
+        if len(self.on_floats) > 1 or self.variadic:
+            return lambda *xs: (out := formula(*xs), *slopes(out, *xs))
+        (rule,) = self.on_floats
+        return lambda x: (out := formula(x), rule(1.0, out, x))
 
     def slopes(self, out: float, *inputs: float) -> list[float]:
         """d out / d each input, at plain numbers."""

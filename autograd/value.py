@@ -283,17 +283,15 @@ new = Value.__new__
 
 
 def unary(op: Op) -> Callable[[Any], Any]:
-    formula, rule = op.formula, op.on_floats[0]
+    forward = op.forward
 
     def method(self: Value) -> Any:
         now = current()
         if not now.plain:
             return Value._record(op, (self,))
-        x = self.data
         v = new(Value)
-        v.data = out = formula(x)
+        v.data, v._dx = forward(self.data)
         v._x = self
-        v._dx = rule(1.0, out, x)
         v._y = None
         v._dy = None
         v.grad = NO_GRADIENT
@@ -389,7 +387,8 @@ def install(op: Op) -> None:
         fast = op.method = unary(op)
     elif len(op.rules) == 2:
         op.method, _ = binary(op, lambda op, x, y: apply(op, op.bind((x,) if y is None else (x, y), {})))
-    op.node = Value
+    if op.method:
+        op.node, op.method.__qualname__ = Value, op.name
     for name in (op.name, *op.aliases):
         setattr(Value, name, fast)
         setattr(Constant, name, general)  # may record nothing
@@ -435,7 +434,7 @@ def dot(w: Iterable[Any], x: Iterable[Any], b: Any = 0.0) -> Any:
             out += p * q
     except (AttributeError, TypeError):  # ints, or plain numbers among Values
         out = None
-    if isinstance(out, float):  # NumPy's as well
+    if type(out) is not float and isinstance(out, float):  # NumPy's
         out = float(out)
     if type(out) is not float or now.anomaly or not dx:
         products = map(
@@ -477,7 +476,7 @@ def topological(root: Value, vectors: bool = False) -> list[Any]:
             push(None)
             if type(v._x) is tuple:
                 for x in v._x:
-                    if type(x) is not float and x.op:
+                    if type(x) is not float and x.op and x not in seen:
                         push(x)
             else:
                 if v._dx is not None and v._x.op:

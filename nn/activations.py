@@ -442,7 +442,7 @@ of_number("quick_gelu", quick_gelu, (-0.16361018963635358, inf), "", "he",
           "the weights of CLIP and others trained with this form of gelu", "Hendrycks and Gimpel, 2016")
 of_number("silu", silu, (-0.2784645427610738, inf), "", "he",
           "deep convolutional networks", "Elfwing, Uchibe and Doya, 2018")
-of_number("mish", mish, (-0.3088426524535426, inf), "", "he",
+of_number("mish", mish, (-0.30884341301725043, inf), "", "he",
           "deep convolutional networks", "Misra, 2019")
 of_number("hardswish", hardswish, (-0.375, inf), "", "he",
           "networks for small devices", "Howard et al., 2019", (-3, 3))
