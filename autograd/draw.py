@@ -121,7 +121,7 @@ def symbol(node: Node, number_format: str, pretty: bool) -> str:
         return escaped(op.symbol or "by hand")
     sign = op.glyph if pretty else op.symbol
     settings = [shown(x, number_format) for x in settings_of(node)]
-    return escaped(sign + (" " if settings and sign.isalpha() else "") + ", ".join(settings))
+    return escaped(sign + (" " if settings and sign[-1].isalpha() else "") + ", ".join(settings))
 
 
 def settings_of(node: Node) -> list[Any]:
@@ -344,8 +344,12 @@ def draw_groups(outputs: list[Value], picture: Picture, level: str) -> None:
             )
             lines += [f"{len(made)} values" + (f", {leaves} parameters" if leaves else "")]
         if len(part) > 1 and isinstance(part[0], Value):
-            grads = f"|grad| mean {shown(sum(sizes) / len(sizes), shape)}, max {shown(max(sizes), shape)}"
-            lines += [grads if sizes else "grad -"]
+            n = len(sizes)
+            lines += [
+                f"|grad| mean {shown(sum(sizes) / n, shape)}, max {shown(max(sizes), shape)}"
+                if n
+                else "grad -"
+            ]
         colour = tint(max(facts[key], key=abs, default=None), largest, picture.theme, picture.box)
         around = key.parent if isinstance(key, Scope) else key.scope if isinstance(key, Value) else None
         picture.add(around, names[key], label="\\n".join(lines), shape="box", style="filled,rounded",
