@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -78,6 +79,11 @@ def chain(scope: Scope | None) -> list[Scope]:
         scopes.insert(0, scope)
         scope = scope.parent
     return scopes
+
+
+def natural(scope: Scope) -> list[Any]:
+    """Sorts neurons.10 behind neurons.9."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", scope.name)]
 
 
 def full_name(scope: Scope) -> str:
@@ -218,7 +224,7 @@ class Picture:
         def fill(graph: graphviz.Digraph, scope: Scope | None) -> None:
             for name, attributes in self.members.get(scope, ()):
                 graph.node(name, **attributes)
-            for inner in self.inside.get(scope, ()):
+            for inner in sorted(self.inside.get(scope, ()), key=natural):
                 title = inner.name if inner.title in ("", inner.name) else f"{inner.name}: {inner.title}"
                 with graph.subgraph(name=f"cluster_{next(counter)}") as sub:
                     sub.attr(label=escaped(title, 60), color=self.frame, style="rounded", fontcolor=self.ink)
