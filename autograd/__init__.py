@@ -1,7 +1,8 @@
 """neurongrad's engine: scalars that remember how they were made, their gradients, their picture.
 
 Read in this order: `ops` (what an operation is, and the table of them), `value` (recording and backpropagation),
-`graph` (looking at what was recorded), `transform` (derivatives of functions), `draw` (the picture).
+`operators` (Python's operators, made from the table), `graph` (looking at what was recorded), `transform`
+(derivatives of functions), `draw` (the picture).
 """
 
 import typing
@@ -16,6 +17,7 @@ if _Path(__file__).with_name("tracer.py").exists():  # HIPS/autograd bears the s
 from .context import Scope, detect_anomaly, no_grad
 from .draw import draw, draw_dot, render
 from .graph import trace
+from .operators import dot
 from .ops import TABLE, Op, op
 from .transform import (
     check_gradient,
@@ -28,7 +30,8 @@ from .transform import (
     value_and_grad,
     vjp,
 )
-from .value import Constant, Value, Vector, dot
+from .value import Constant, Value
+from .vector import Vector
 
 globals().update({name: entry for name, entry in TABLE.items() if name != "dot"})  # exp, tanh, relu, ...
 

@@ -262,14 +262,14 @@ gelu_tanh = op("gelu_tanh", "x (1 + tanh((2 / pi)^(1/2) (x + 0.044715 x^3))) / 2
                numpy="{0} / (1 + np.exp(-1.5957691216057308 * {0} * (1 + 0.044715 * {0} ** 2)))")
 steep_sigmoid: Op = op("steep_sigmoid", "1 / (1 + e^(-beta x))", lambda x, beta=1.0: steep_logistic(x, beta),
                        lambda g, out, x, beta: g * beta * out * steep_sigmoid(-x, beta),
-                       lambda g, out, x, beta: over_cosh(over_cosh(g * bounded(x, 1e300), beta * x), beta * x),
+                       lambda g, out, x, beta: g * over_cosh(over_cosh(bounded(x, 1e140), beta * x), beta * x),
                        numpy="1 / (1 + np.exp(-{1} * {0}))")
 quick_gelu = op("quick_gelu", "x sigmoid(1.702 x)", lambda x: swish(x, 1.702),
                 lambda g, out, x: g * steep_sigmoid(x, 1.702) * (1.0 + bounded(1.702 * x) * sigmoid(-1.702 * x)),
                 numpy="{0} / (1 + np.exp(-1.702 * {0}))")
 silu = op("silu", "x sigmoid(beta x)", swish,
           lambda g, out, x, beta: times_sigmoid(g * (1.0 + bounded(beta * x) * sigmoid(-(beta * x))), beta * x),
-          lambda g, out, x, beta: g * over_cosh(bounded(x), beta * x) * over_cosh(bounded(x), beta * x),
+          lambda g, out, x, beta: g * over_cosh(bounded(x, 1e140), beta * x) * over_cosh(bounded(x, 1e140), beta * x),
           numpy="{0} / (1 + np.exp(-{1} * {0}))", aliases=("swish",))
 mish = op("mish", "x tanh(ln(1 + e^x))", mish_formula,
           lambda g, out, x: g * mish_slope(bounded(x)),
@@ -304,12 +304,12 @@ def uncertainty(z: Any) -> Any:
 
 def over_cosh(y: Any, z: Any) -> Any:
     """y / (2 cosh(z / 2)); twice, that is y s (1 - s) with s = sigmoid(z)."""
-    return div(y, 2.0 * cosh(0.5 * bounded(z)))
+    return div(y, 2.0 * cosh(0.5 * bounded(z, 1.4e3)))
 
 
 def times_sigmoid(y: Any, z: Any) -> Any:
     """y sigmoid(z) as y / (2 cosh(z / 2)) / e^(-z / 2): nothing on the way is too small to have all its digits."""
-    return div(over_cosh(y, z), exp(-0.5 * bounded(z)))
+    return div(over_cosh(y, z), exp(-0.5 * bounded(z, 1.4e3)))
 
 
 def times_pdf(x: Any) -> Any:

@@ -46,9 +46,7 @@ Interval = tuple[float, float]
 inf, nan = math.inf, math.nan
 TABLE: dict[str, Op] = {}
 installers: list[Callable[[Op], None]] = []  # whoever gives operations a further face, as `Value` its methods
-protected: set[str] = (
-    set()
-)  # the names and aliases of our own, once all are there; yours you may define again
+protected: set[str] = set()  # names and aliases of our own, once all are there; yours may be defined again
 
 
 class Op:

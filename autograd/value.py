@@ -8,17 +8,13 @@ is freed the moment nobody holds its end. Every walk is a loop: a chain may be a
 from __future__ import annotations
 
 import math
-import operator
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
-from functools import reduce
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from . import activations, functions, ops  # noqa: F401 (the whole table, before the methods are made from it)
+from . import ops
 from .context import Scope, current, describe, name_of, path, user_line
-from .ops import TABLE, Op, apply, number
+from .ops import Op, number
+from .vector import Vector
 
 DOT = ops.dot
 NO_GRADIENT = float("0")  # one particular zero: before backward, `grad` equals 0 and can still be told apart
@@ -133,7 +129,7 @@ class Value:
 
     @staticmethod
     def _record(op: Op, inputs: tuple[Any, ...]) -> Value:
-        """Any operation on any mix of Values and numbers. The methods below do the commonest case faster."""
+        """Any operation on any mix of Values and numbers. Those in `operators` do the commonest cases faster."""
         inputs = tuple([x if isinstance(x, Value) else number(x) for x in inputs])
         data = [x if type(x) is float else x.data for x in inputs]
         needed = [type(x) is not float and type(x) is not Constant for x in inputs]
@@ -215,7 +211,7 @@ class Value:
             if anomaly:
                 check_finite(v)
 
-    if TYPE_CHECKING:  # the methods that the table gives it, below
+    if TYPE_CHECKING:  # the methods that the table gives it, in `operators`
 
         def __getattr__(self, name: str) -> Any: ...
         def __setattr__(self, name: str, x: Any) -> None: ...
@@ -240,34 +236,6 @@ class Constant(Value):
     grad = property(lambda self: NO_GRADIENT, lambda self, g: None)
 
 
-class Vector:
-    """Values that are read together: the weights of a neuron, the inputs of a layer.
-
-    In the backward pass it gathers the gradients of all its readers in one list and hands them out once, which is
-    what makes a neuron of many inputs cheap. Plain numbers may stand in it too; then no gradient comes here.
-    `fixed` reads the numbers once, here: for a vector that lives no longer than they stay as they are.
-    """
-
-    __slots__ = ("_dx", "_dy", "_x", "_y", "data", "grad", "op")
-
-    def __init__(self, values: Iterable[Any], fixed: bool = False) -> None:
-        self._x = tuple(values.tolist() if isinstance(values, np.ndarray) else values)
-        self._y = self._dx = self._dy = None
-        self.grad: Any = 0.0
-        plain = bool(self._x) and type(self._x[0]) is float
-        self.op = None if plain else "vector"
-        self.data: Any = self._x if plain else None
-        if fixed and not plain:
-            with suppress(AttributeError):  # a plain number among Values: `dot` will see
-                self.data = [v.data for v in self._x]
-
-    def __len__(self) -> int:
-        return len(self._x)
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._x)
-
-
 class ByHand:
     """The op of a node that somebody built, with local gradients or with a `_backward` of its own."""
 
@@ -277,183 +245,7 @@ class ByHand:
         self.symbol, self.push = symbol, push
 
 
-# Methods, made from the table. They fill a bare node slot by slot: half the time of calling Value(...) -------------
-
 new = Value.__new__
-
-
-def unary(op: Op) -> Callable[[Any], Any]:
-    forward = op.forward
-
-    def method(self: Value) -> Any:
-        now = current()
-        if not now.plain:
-            return Value._record(op, (self,))
-        v = new(Value)
-        v.data, v._dx = forward(self.data)
-        v._x = self
-        v._y = None
-        v._dy = None
-        v.grad = NO_GRADIENT
-        v.label = ""
-        v.op = op
-        v.scope = now.scope
-        return v
-
-    return method
-
-
-def binary(op: Op, otherwise: Callable[[Op, Any, Any], Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """The method of an operation of two inputs and its reflection, for a Value with a Value or a number."""
-    formula, forward, (rule_x, rule_y) = op.formula, op.forward, op.on_floats
-
-    def method(self: Value, other: Any = op.defaults[0] if op.defaults else None) -> Any:
-        now = current()
-        if not now.plain:
-            return otherwise(op, self, other)
-        x = self.data
-        v = new(Value)
-        if type(other) is Value:
-            v.data, v._dx, v._dy = forward(x, other.data)
-            v._y = other
-        elif type(other) is float or type(other) is int:
-            y = float(other)
-            v.data = out = formula(x, y)
-            v._y = y
-            v._dx = rule_x(1.0, out, x, y)
-            v._dy = None
-        else:
-            return otherwise(op, self, other)
-        v._x = self
-        v.grad = NO_GRADIENT
-        v.label = ""
-        v.op = op
-        v.scope = now.scope
-        return v
-
-    def reflected(self: Value, other: Any) -> Any:
-        now = current()
-        if (type(other) is not float and type(other) is not int) or not now.plain:
-            return otherwise(op, other, self)
-        x, y = float(other), self.data
-        v = new(Value)
-        v.data = out = formula(x, y)
-        v._x = x
-        v._y = self
-        v._dx = None
-        v._dy = rule_y(1.0, out, x, y)
-        v.grad = NO_GRADIENT
-        v.label = ""
-        v.op = op
-        v.scope = now.scope
-        return v
-
-    return method, reflected
-
-
-def either(op: Op, x: Any, y: Any) -> Any:
-    """x op y where one may be a number; whatever else it is gets its own chance: NumPy takes arrays apart."""
-    try:
-        return Value._record(op, (x, y))
-    except TypeError:
-        return NotImplemented
-
-
-def comparison(compare: Callable[[float, float], bool]) -> Callable[[Any, Any], Any]:
-    def method(self: Value, other: Any) -> Any:
-        try:
-            return compare(self.data, other.data if isinstance(other, Value) else number(other))
-        except TypeError:
-            return NotImplemented
-
-    return method
-
-
-RESERVED = set(dir(Value))
-OPERATORS = {"add": "add", "sub": "sub", "mul": "mul", "div": "truediv", "floordiv": "floordiv", "mod": "mod"}
-OPERATORS |= {"pow": "pow", "neg": "neg", "abs": "abs", "floor": "floor", "ceil": "ceil"}
-
-
-def install(op: Op) -> None:
-    """Give Value the methods of one operation: its names, and the operator of Python that it is."""
-    if op.variadic:
-        return
-    for name in (op.name, *op.aliases):
-        if name in RESERVED:
-            raise ValueError(f"an op named {name!r} would hide Value.{name}; choose another name")
-    general: Any = lambda self, *more, **named: op(self, *more, **named)
-    fast = general
-    if len(op.rules) == 1:
-        fast = op.method = unary(op)
-    elif len(op.rules) == 2:
-        op.method, _ = binary(op, lambda op, x, y: apply(op, op.bind((x,) if y is None else (x, y), {})))
-    if op.method:
-        op.node, op.method.__qualname__ = Value, op.name
-    for name in (op.name, *op.aliases):
-        setattr(Value, name, fast)
-        setattr(Constant, name, general)  # may record nothing
-    if op.name in OPERATORS:
-        dunder = OPERATORS[op.name]
-        if len(op.rules) == 1:
-            setattr(Value, f"__{dunder}__", fast)
-            setattr(Constant, f"__{dunder}__", general)
-        else:
-            method, reflected = binary(op, either)
-            setattr(Value, f"__{dunder}__", method)
-            setattr(Value, f"__r{dunder}__", reflected)
-            setattr(Constant, f"__{dunder}__", lambda self, other: either(op, self, other))
-            setattr(Constant, f"__r{dunder}__", lambda self, other: either(op, other, self))
-
-
-for entry in TABLE.values():
-    install(entry)
-    ops.protected.update((entry.name, *entry.aliases))
-ops.installers.append(install)
-for name in ("lt", "le", "gt", "ge"):
-    setattr(Value, f"__{name}__", comparison(getattr(operator, name)))
-
-
-def dot(w: Iterable[Any], x: Iterable[Any], b: Any = 0.0) -> Any:
-    """b + w1 x1 + w2 x2 + ... as one node, which unfolds into its products and sums when somebody looks.
-
-    >>> w = [Value(2.0), Value(-1.0)]
-    >>> dot(w, [3.0, 4.0], Value(0.5))
-    Value(data=2.5)
-    """
-    ws = w if type(w) is Vector else Vector(w)
-    xs = x if type(x) is Vector else Vector(x)
-    if len(ws._x) != len(xs._x):
-        raise ValueError(f"dot needs two vectors of one size. Received: {len(ws)} and {len(xs)}")
-    now = current()
-    try:
-        dx = [weight.data for weight in ws._x]
-        dw = xs.data or [v.data for v in xs._x]
-        out: Any = b if type(b) is float else b.data
-        bias = out
-        for p, q in zip(dw, dx):
-            out += p * q
-    except (AttributeError, TypeError):  # ints, or plain numbers among Values
-        out = None
-    if type(out) is not float and isinstance(out, float):  # NumPy's
-        out = float(out)
-    if type(out) is not float or now.anomaly or not dx:
-        products = map(
-            operator.mul, *([v if isinstance(v, Value) else number(v) for v in vs] for vs in (ws, xs))
-        )
-        return reduce(operator.add, products, b if isinstance(b, Value) else number(b))
-    if not now.recording or (type(ws._x[0]) is Constant and not any(type(v) is Value for v in (*ws, *xs, b))):
-        return Constant(out)
-    v = new(Value)
-    v.data = out
-    v.grad = NO_GRADIENT
-    v.label = ""
-    v.op = DOT
-    v.scope = now.scope
-    v._x = (ws, xs, b)
-    v._dx = (dw, dx, 1.0)
-    v._y = None
-    v._dy = bias  # what the bias was: the products' factors stand in _dx
-    return v
 
 
 # Walks: each a loop, so that depth costs no stack -----------------------------------------------------------------

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from autograd.activations import relu, softplus
+from autograd.operators import dot
 from autograd.ops import abs_, clamp, logsumexp, mean, number
-from autograd.value import Value, dot
+from autograd.value import Value
 
 __all__ = ["binary_cross_entropy", "cross_entropy", "hinge", "huber", "mae", "mse"]
 

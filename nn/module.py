@@ -12,7 +12,8 @@ import numpy as np
 
 from autograd.context import Context, Scope, context
 from autograd.ops import number
-from autograd.value import NO_GRADIENT, Constant, Value, Vector
+from autograd.value import NO_GRADIENT, Constant, Value
+from autograd.vector import Vector
 
 from .activations import Activation
 

@@ -12,7 +12,9 @@ import numpy as np
 
 from autograd import ops
 from autograd.context import no_grad
-from autograd.value import Value, Vector, dot
+from autograd.operators import dot
+from autograd.value import Value
+from autograd.vector import Vector
 
 from . import activations
 from .init import generator, weights

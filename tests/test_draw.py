@@ -15,7 +15,8 @@ import nn
 from autograd import Value, dot, draw, draw_dot, render
 from autograd.context import Scope, within
 from autograd.ops import Op
-from autograd.value import Vector, topological
+from autograd.value import topological
+from autograd.vector import Vector
 
 ROOT = Path(__file__).parents[1]
 

@@ -30,7 +30,9 @@ LAYERS = {
     "ops": {"formulas"},
     "functions": {"formulas", "ops"},
     "activations": {"formulas", "ops", "functions"},
-    "value": {"formulas", "context", "ops", "functions", "activations"},
+    "vector": set(),
+    "value": {"context", "ops", "vector"},
+    "operators": {"context", "ops", "functions", "activations", "value", "vector"},
     "render": set(),
 }
 

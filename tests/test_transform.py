@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import autograd.transform
 from autograd.context import detect_anomaly, no_grad
+from autograd.operators import dot
 from autograd.ops import TABLE, Op
 from autograd.transform import (
     check_gradient,
@@ -26,7 +27,8 @@ from autograd.transform import (
     value_and_grad,
     vjp,
 )
-from autograd.value import Constant, Value, Vector, dot
+from autograd.value import Constant, Value
+from autograd.vector import Vector
 
 exp, log, sin, cos, tanh = (TABLE[name] for name in ("exp", "log", "sin", "cos", "tanh"))
 
