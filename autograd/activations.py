@@ -36,7 +36,8 @@ def logistic(x: float) -> float:
 def rounding(x: float, y: float) -> float:
     """x y less the float x * y, exactly (Dekker, 1971). e^(x y) is wrong by that much where it is left out."""
     (a, b), (c, d) = split(x), split(y)
-    return (a * c - x * y + a * d + b * c) + b * d
+    error = (a * c - x * y + a * d + b * c) + b * d
+    return error if error == error else 0.0  # beyond 1e300 `split` overflows
 
 
 def steep_logistic(x: float, beta: float) -> float:
@@ -130,6 +131,11 @@ def tanh_gap(x: float) -> float:
         n += 2
         total += (n - 1) * term
     return total / math.cosh(x)
+
+
+def snake_formula(x: float, a: float = 1.0) -> float:
+    """x + sin(a x)^2 / a."""
+    return x + (quotient(math.sin(a * x) ** 2, a) if abs(a * x) < inf else 0.0 * a)
 
 
 def bounded(x: Any, size: float = 1e3) -> Any:
@@ -286,7 +292,7 @@ bent_identity = op("bent_identity", "((x^2 + 1)^(1/2) - 1) / 2 + x",
                    lambda x: x * (x / (math.hypot(x, 1.0) + 1.0)) / 2.0 + x if abs(x) < inf else x,
                    lambda g, out, x: g * (div(bounded(x, 1e300), 2.0 * hypot(bounded(x, 1e300), 1.0)) + 1.0),
                    numpy="(np.sqrt({0} ** 2 + 1) - 1) / 2 + {0}")
-snake = op("snake", "x + sin(a x)^2 / a", lambda x, a=1.0: x + (quotient(sin.formula(a * x) ** 2, a) if abs(x) < inf else 0.0),
+snake = op("snake", "x + sin(a x)^2 / a", snake_formula,
            lambda g, out, x, a: g * (sin(a * x) + cos(a * x)) * (sin(a * x) + cos(a * x)),
            lambda g, out, x, a: g * div(x * (2.0 * sin(a * x) * cos(a * x)) - div(sin(a * x) * sin(a * x), a), a),
            numpy="{0} + np.sin({1} * {0}) ** 2 / {1}")

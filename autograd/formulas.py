@@ -94,7 +94,7 @@ def log_sum_exp(*xs: float) -> float:
     """With the maximum taken out, so that nothing overflows."""
     if not xs:
         raise ValueError("logsumexp needs at least one number. Received: none")
-    top = max(xs)
     if any(x != x for x in xs):
         return math.nan
-    return top if math.isinf(top) else top + math.log(math.fsum(math.exp(x - top) for x in xs))
+    *others, top = sorted(xs)
+    return top if math.isinf(top) else top + math.log1p(math.fsum(math.exp(x - top) for x in others))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .formulas import bell, ieee, ieee2, normal_integral
-from .ops import Op, div, inf, op, sqrt, where
+from .ops import Op, clamp, div, inf, op, sqrt, where
 
 # fmt: off
 # Trigonometry
@@ -22,7 +22,8 @@ asin = op("asin", "arcsin x", ieee(math.asin, np.arcsin),
 acos = op("acos", "arccos x", ieee(math.acos, np.arccos),
           lambda g, out, x: -div(g, sqrt((1.0 - x) * (1.0 + x))),
           numpy="np.arccos({0})", domain=(-1, 1), aliases=("arccos",))
-atan = op("atan", "arctan x", ieee(math.atan, np.arctan), lambda g, out, x: div(g, 1.0 + x * x),
+atan = op("atan", "arctan x", ieee(math.atan, np.arctan),
+          lambda g, out, x: div(div(g, hypot(1.0, x)), hypot(1.0, x)),  # 1 + x^2 would overflow too early
           numpy="np.arctan({0})", aliases=("arctan",))
 
 
@@ -55,13 +56,13 @@ atanh = op("atanh", "ln((1 + x) / (1 - x)) / 2", ieee(math.atanh, np.arctanh),
            lambda g, out, x: div(g, (1.0 - x) * (1.0 + x)),
            numpy="np.arctanh({0})", domain=(-1, 1), aliases=("arctanh",))
 
-# The bell curve and its integral
+# The bell curve and its integral; beyond 1000 all is 0, and inf * 0 must not make it nan
 
 
-gaussian = op("gaussian", "e^(-x^2)", lambda x: bell(x, 1.0), lambda g, out, x: -2.0 * g * x * out,
+gaussian = op("gaussian", "e^(-x^2)", lambda x: bell(x, 1.0), lambda g, out, x: -2.0 * g * clamp(x, -1e3, 1e3) * out,
               numpy="np.exp(-{0} ** 2)")
 normal_pdf = op("normal_pdf", "e^(-x^2 / 2) / (2 pi)^(1/2)", lambda x: 0.3989422804014327 * bell(x, 0.5),
-                lambda g, out, x: -g * x * out, symbol="phi", glyph="φ",
+                lambda g, out, x: -g * clamp(x, -1e3, 1e3) * out, symbol="phi", glyph="φ",
                 numpy="0.3989422804014327 * np.exp(-0.5 * {0} ** 2)")
 normal_cdf = op("normal_cdf", "the integral of normal_pdf up to x", normal_integral,
                 lambda g, out, x: g * normal_pdf(x), symbol="Phi", glyph="Φ",

@@ -185,7 +185,8 @@ def signature(formula: Callable[..., float], arity: int) -> Signature:
     """The inputs' names and defaults: the formula's own, or x, y where it is a builtin or wrapped one."""
     code = getattr(formula, "__code__", None)
     if code is not None and not code.co_flags & CO_VARARGS:
-        return inspect_signature(formula)
+        inputs = inspect_signature(formula).parameters.values()
+        return Signature([p.replace(annotation=Parameter.empty) for p in inputs])
     return Signature([Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in ("x", "y")[:arity]])
 
 
@@ -298,9 +299,9 @@ log: Op = op("log", "ln x", ieee(math.log, np.log), lambda g, out, x: div(g, def
 log1p = op("log1p", "ln(1 + x)", ieee(math.log1p, np.log1p),
            lambda g, out, x: div(g, defined(1.0 + x)), domain=(-1, inf))
 log2 = op("log2", "ln x / ln 2", ieee(math.log2, np.log2),
-          lambda g, out, x: div(g, defined(x) * LN2), domain=(0, inf))
+          lambda g, out, x: div(div(g, LN2), defined(x)), domain=(0, inf))
 log10 = op("log10", "ln x / ln 10", ieee(math.log10, np.log10),
-           lambda g, out, x: div(g, defined(x) * LN10), domain=(0, inf))
+           lambda g, out, x: div(div(g, LN10), defined(x)), domain=(0, inf))
 sqrt: Op = op("sqrt", "x^(1/2)", ieee(math.sqrt, np.sqrt),
           lambda g, out, x: div(g, 2.0 * out), glyph="√", domain=(0, inf))
 cbrt = op("cbrt", "x^(1/3)", lambda x: float(np.cbrt(x)),
@@ -348,6 +349,12 @@ def products_of_others(g: Any, xs: Sequence[Any]) -> list[Any]:
     return [b * a for b, a in zip(before, after, strict=True)]
 
 
+def shares(g: Any, parts: Sequence[Any]) -> list[Any]:
+    """g divided in proportion to the parts, which need not sum to 1: an error common to all of them cancels."""
+    total = sum_(parts)
+    return [g * div(part, total) for part in parts]
+
+
 def vector(name: str, text: str, formula: Callable[..., float], rule: Rule, **more: Any) -> Op:
     return op(name, text, formula, rule, variadic=True, **more)
 
@@ -360,7 +367,7 @@ prod = vector("prod", "x1 * x2 * ...", lambda *xs: reduce(operator.mul, xs, 1.0)
 norm = vector("norm", "(x1^2 + x2^2 + ...)^(1/2)", math.hypot,
               lambda g, out, *xs: [g * div(x, where(out, out, 1.0)) for x in xs], numpy="np.linalg.norm({0})")
 logsumexp = vector("logsumexp", "ln(e^x1 + e^x2 + ...)", log_sum_exp,
-                   lambda g, out, *xs: [g * exp(x - out) for x in xs], numpy="np.log(np.sum(np.exp({0})))")
+                   lambda g, out, *xs: shares(g, [exp(x - out) for x in xs]), numpy="np.log(np.sum(np.exp({0})))")
 dot = vector("dot", "b + w1 x1 + w2 x2 + ...", weighted_sum,
              lambda g, out, *wxb: [*(g * x for x in wxb[len(wxb) // 2:-1]), *(g * w for w in wxb[:len(wxb) // 2]), g],
              glyph="Σ w·x", numpy="{0} @ {1} + {2}")

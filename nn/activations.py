@@ -434,7 +434,7 @@ of_number("softplus", softplus, (0, inf), "m", "he",
           "a positive number at the output; a smooth ReLU", "Dugas et al., 2001")
 of_number("squareplus", squareplus, (0, inf), "m", "he",
           "a softplus that costs no exponential", "Barron, 2021")
-of_number("gelu", gelu, (-0.1699712074799034, inf), "", "he",
+of_number("gelu", gelu, (-0.16997120747990366, inf), "", "he",
           "transformers", "Hendrycks and Gimpel, 2016")
 of_number("gelu_tanh", gelu_tanh, (-0.17004075057125408, inf), "", "he",
           "the weights of GPT-2 and others trained with this form of gelu", "Hendrycks and Gimpel, 2016")
