@@ -128,7 +128,7 @@ class Value:
         return ops.round_(self * 10.0**digits) / 10.0**digits if digits else ops.round_(self)
 
     @staticmethod
-    def _record(op: Op, inputs: tuple[Any, ...]) -> Value:
+    def _record(op: Op, inputs: tuple[Any, ...]) -> Any:
         """Any operation on any mix of Values and numbers. Those in `operators` do the commonest cases faster."""
         inputs = tuple([x if isinstance(x, Value) else number(x) for x in inputs])
         if op is DOT:  # given flat; `operators.dot` is who folds
