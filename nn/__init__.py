@@ -1,5 +1,13 @@
 """Neural networks of scalar Values: neurons, layers, networks, and what trains them."""
 
+import autograd as _autograd
+
+if not hasattr(_autograd, "TABLE"):  # its place was taken by HIPS/autograd, which bears the same import name
+    raise ImportError(
+        "nn needs neurongrad's package `autograd`, but another one of that name was imported from "
+        f"{_autograd.__file__}. Keep one: `pip uninstall autograd neurongrad`, then install neurongrad again."
+    )
+
 from . import activations, init
 from .losses import binary_cross_entropy, cross_entropy, hinge, huber, mae, mse
 from .module import Module

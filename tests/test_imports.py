@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import pkgutil
+import shutil
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -197,3 +198,15 @@ def test_every_operation_is_public():
                 isinstance(thing, autograd.ops.Op) and thing.name != "dot"
             ):  # `dot` is the function that records it
                 assert getattr(autograd, thing.name, None) is thing, f"autograd lacks the op {thing.name}"
+
+
+@pytest.mark.parametrize("theirs", ["tracer.py", "__init__.py"])
+def test_a_mix_with_the_other_autograd_ends_in_a_clear_message(tmp_path, theirs):
+    """HIPS/autograd installs into the same folder: its files beside ours, or its `__init__` in the place of ours."""
+    for package in ("autograd", "nn"):
+        shutil.copytree(ROOT / package, tmp_path / package)
+    (tmp_path / "autograd" / theirs).write_text("")
+    done = subprocess.run([sys.executable, "-c", "import nn"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "ImportError" in done.stderr
+    assert "pip uninstall autograd neurongrad" in done.stderr
