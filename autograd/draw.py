@@ -100,6 +100,10 @@ def escaped(text: str, longest: int = 40) -> str:
     return text.replace("\\", "\\\\").replace("&", "&amp;")
 
 
+def counted(n: int, thing: str) -> str:
+    return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
+
+
 def shown(x: Any, number_format: str) -> str:
     return format(float(x), number_format)
 
@@ -326,6 +330,7 @@ def groups_of(outputs: list[Value], level: str) -> tuple[dict[Any, list[Value]],
 def draw_groups(outputs: list[Value], picture: Picture, level: str) -> None:
     members, edges = groups_of(outputs, level)
     names = {key: f"g{i}" for i, key in enumerate(members)}
+    picture.graph.attr(labeljust="r")  # edges come from the left, and would run over a title there
     facts = {
         key: [g for v in part if isinstance(v, Value) and (g := gradient_of(v)) is not None]
         for key, part in members.items()
@@ -348,7 +353,7 @@ def draw_groups(outputs: list[Value], picture: Picture, level: str) -> None:
             lines = [escaped(full_name(key), 60)] + [escaped(key.title, 60)] * (
                 key.title not in ("", key.name)
             )
-            lines += [f"{len(made)} values" + (f", {leaves} parameters" if leaves else "")]
+            lines += [counted(len(made), "value") + (f", {counted(leaves, 'parameter')}" if leaves else "")]
         if len(part) > 1 and isinstance(part[0], Value):
             n = len(sizes)
             lines += [
