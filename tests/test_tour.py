@@ -52,7 +52,7 @@ def test_what_is_missing_is_named(monkeypatch, capsys, tmp_path):
     def no_renderer(*_, **__):
         raise RuntimeError("no Graphviz here")
 
-    monkeypatch.setattr(tour.autograd, "render", no_renderer)
+    monkeypatch.setattr("autograd.render", no_renderer)
     monkeypatch.setattr(tour, "iris", lambda folder: None)
     monkeypatch.setattr(tour, "digits", lambda folder: None)
     tour.main(tmp_path / "pictures")
