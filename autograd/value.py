@@ -197,14 +197,13 @@ class Value:
             elif v.op is DOT:
                 w, x, b = x
                 dw, dx, _ = dx
-                w.grad = [a + d * g for a, d in zip(w.grad, dw)] if w.grad else [d * g for d in dw]
+                w.gather(g, dw)
                 if x.op:
-                    x.grad = [a + d * g for a, d in zip(x.grad, dx)] if x.grad else [d * g for d in dx]
+                    x.gather(g, dx)
                 if type(b) is not float:
                     b.grad += g
             elif type(v) is Vector:
-                for element, d in zip(x, g):
-                    element.grad += d
+                v.hand_out()
             else:
                 for operand, d in zip(x, dx):
                     if d is not None:
@@ -321,8 +320,7 @@ def check_finite(v: Any) -> None:
         return
     grads = [x.grad if isinstance(x, Value) else 0.0 for x in v.operands]
     if v.op is DOT:
-        w, x, b = v._x
-        grads = [*(w.grad or ()), *(x.grad or [0.0] * len(x)), getattr(b, "grad", 0.0)]
+        grads = [d * v.grad for d in v.partials]
     for x, g in zip(v.operands, grads):
         if not math.isfinite(g):
             what = f"{describe(v.op, v.operands)} with respect to {name_of(x)} is {float(g)}"

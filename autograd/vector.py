@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from operator import mul
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,10 @@ import numpy as np
 class Vector:
     """Values that are read together: the weights of a neuron, the inputs of a layer.
 
-    In the backward pass it gathers the gradients of all its readers in one list and hands them out once, which is
-    what makes a neuron of many inputs cheap. Plain numbers may stand in it too; then no gradient comes here.
-    `fixed` reads the numbers once, here: for a vector that lives no longer than they stay as they are.
+    In the backward pass it gathers what its readers send, from each a gradient g and the list of local gradients d,
+    and hands out the sums once: that is what makes a neuron of many inputs cheap. Plain numbers may stand in it too;
+    then no gradient comes here. `fixed` reads the numbers once, at the start: for a vector that lives no longer than
+    they stay as they are.
     """
 
     __slots__ = ("_dx", "_dy", "_x", "_y", "data", "grad", "op")
@@ -35,3 +37,16 @@ class Vector:
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._x)
+
+    def gather(self, g: float, slopes: Any) -> None:
+        if self.grad:
+            self.grad[0].append(g)
+            self.grad[1].append(slopes)
+        else:
+            self.grad = ([g], [slopes])
+
+    def hand_out(self) -> None:
+        """To each element the sum of g d over the readers, in their order."""
+        gradients, slopes = self.grad
+        for element, column in zip(self._x, zip(*slopes, strict=True), strict=True):
+            element.grad += sum(map(mul, gradients, column))

@@ -66,9 +66,11 @@ class Neuron(Module):
             self.slope = Value(0.25)
 
     def __call__(self, x: Any) -> Any:
-        w, b, activation = [*self.w], self.b, self.activation
+        w, b, activation = self.w, self.b, self.activation
+        if type(w) is not list:
+            w = [*w]
         if w != self._w:  # the list was replaced or changed since the last call
-            self._vector, self._w = Vector(w), w
+            self._vector, self._w = Vector(w), [*w]
         if type(x) is not Vector or len(x._x) != len(w):
             x = sample(self, x, len(w))
         self._z = z = dot(self._vector, x, 0.0 if b is None else b)
