@@ -256,6 +256,9 @@ class MLP(Module):
         self.label = label
         rng, last = generator(rng), len(sizes) - 2
         suited = activation is not None or output_activation is not None
+        for given in (activation, output_activation):
+            if given is not None:
+                activations.get(given)  # an unknown name is an error also where no hidden layer uses it
         inside, outside = (activation or "relu", output_activation or "identity") if suited else (None, None)
         self.layers: list[Any] = [
             Layer(

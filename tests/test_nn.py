@@ -580,3 +580,8 @@ def test_standardize_errors(call, error, message):
     with pytest.raises(error) as caught:
         call()
     assert message in str(caught.value)
+
+
+def test_an_unknown_activation_is_an_error_also_without_hidden_layers():
+    with pytest.raises(ValueError, match="rellu"):
+        nn.MLP(2, [3], activation="rellu")
