@@ -17,7 +17,7 @@ if _Path(__file__).with_name("tracer.py").exists():  # HIPS/autograd bears the s
 from .context import Scope, detect_anomaly, no_grad
 from .draw import draw, draw_dot, render
 from .graph import trace
-from .operators import dot
+from .operators import dot, take
 from .ops import TABLE, Op, op
 from .transform import (
     check_gradient,
@@ -61,6 +61,7 @@ __all__ = [
     "no_grad",
     "op",
     "render",
+    "take",
     "trace",
     "value_and_grad",
     "vjp",

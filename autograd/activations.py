@@ -12,12 +12,7 @@ from typing import Any
 
 from .formulas import bell, normal_integral, quotient, split
 from .functions import cos, cosh, gaussian, hypot, normal_cdf, sin, tanh
-from .ops import Op, abs_, clamp, div, exp, expm1, inf, op, sign, sqrt, step, where, zero
-
-
-def above(x: Any, t: Any) -> Any:
-    """1 where x > t, 0 where x <= t: a `step` that is 0 at the threshold itself."""
-    return 1.0 - step(t, x)
+from .ops import Op, abs_, above, clamp, div, exp, expm1, inf, op, sign, sqrt, step, where, zero
 
 
 def between(x: Any, low: Any, high: Any) -> Any:

@@ -21,11 +21,22 @@ class Scope:
 class Context:
     """What holds for the thread or task that is recording."""
 
-    __slots__ = ("anomaly", "plain", "recording", "scope")
+    __slots__ = ("anomaly", "plain", "recording", "scope", "tracer")
 
-    def __init__(self, recording: bool = True, anomaly: bool = False, scope: Scope | None = None) -> None:
-        self.recording, self.anomaly, self.scope = recording, anomaly, scope
-        self.plain = recording and not anomaly
+    def __init__(
+        self,
+        recording: bool = True,
+        anomaly: bool = False,
+        scope: Scope | None = None,
+        tracer: Callable[..., Any] | None = None,  # who records, without numbers, in place of Value
+    ) -> None:
+        self.recording, self.anomaly, self.scope, self.tracer = recording, anomaly, scope, tracer
+        self.plain = recording and not anomaly and tracer is None
+
+    def but(self, **changes: Any) -> Context:
+        """The same, but for what is named."""
+        kept = {"recording": self.recording, "anomaly": self.anomaly, "scope": self.scope, "tracer": self.tracer}
+        return Context(**{**kept, **changes})
 
 
 context: ContextVar[Context] = ContextVar("autograd", default=Context())  # noqa: B039 (a Context never changes)
@@ -34,10 +45,7 @@ current = context.get
 
 @contextmanager
 def within(**changes: Any) -> Iterator[None]:
-    now = current()
-    token = context.set(
-        Context(**{"recording": now.recording, "anomaly": now.anomaly, "scope": now.scope, **changes})
-    )
+    token = context.set(current().but(**changes))
     try:
         yield
     finally:

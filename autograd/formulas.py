@@ -90,6 +90,21 @@ def weighted_sum(*wxb: float) -> float:
     return reduce(operator.add, map(operator.mul, wxb[:n], wxb[n:-1]), wxb[-1])
 
 
+def top(*xs: float) -> float:
+    """The largest; nan if there is one."""
+    if not xs:
+        raise ValueError("largest needs at least one number. Received: none")
+    return next((x for x in xs if x != x), max(xs))
+
+
+def element(*xsi: float) -> float:
+    """The number at position i, both given flat: (x0, x1, ..., i)."""
+    *xs, i = xsi
+    if not (i.is_integer() and 0 <= i < len(xs)):
+        raise IndexError(f"an index is a whole number from 0 to {len(xs) - 1}. Received: {i:g}")
+    return xs[int(i)]
+
+
 def log_sum_exp(*xs: float) -> float:
     """With the maximum taken out, so that nothing overflows."""
     if not xs:

@@ -161,6 +161,8 @@ def dot(w: Iterable[Any], x: Iterable[Any], b: Any = 0.0) -> Any:
     if len(ws._x) != len(xs._x):
         raise ValueError(f"dot needs two vectors of one size. Received: {len(ws)} and {len(xs)}")
     now = current()
+    if now.tracer:
+        return now.tracer(DOT, (*ws, *xs, b))
     try:
         dx = [weight.data for weight in ws._x]
         dw = xs.data or [v.data for v in xs._x]
@@ -190,3 +192,25 @@ def dot(w: Iterable[Any], x: Iterable[Any], b: Any = 0.0) -> Any:
     v._y = None
     v._dy = bias  # what the bias was: the products' factors stand in _dx
     return v
+
+
+def take(rows: Any, index: Any) -> Any:
+    """rows[index], where the index may be a Value, such as an integer input of a compiled function.
+
+    `rows` is a list or array of numbers or Values, or of lists of them: the rows of an embedding. The gradient goes
+    to the row that was taken. IndexError unless the index is a whole number from 0 to len(rows) - 1.
+
+    >>> take([Value(2.0), Value(5.0)], 1), take([[1.0, 2.0], [3.0, 4.0]], Value(0.0))
+    (Value(data=5.0), [Value(data=1.0), Value(data=2.0)])
+    """
+    rows = list(rows)
+    if not isinstance(index, Value):
+        position = number(index)
+        if not (position.is_integer() and 0 <= position < len(rows)):
+            raise IndexError(
+                f"take needs a whole number from 0 to {len(rows) - 1} as index. Received: {index!r}"
+            )
+        return rows[int(position)]
+    if rows and hasattr(rows[0], "__iter__"):
+        return [take(column, index) for column in zip(*rows, strict=True)]
+    return Value._record(ops.pick, (*rows, index))

@@ -9,7 +9,8 @@ One entry carries all that is known of an operation:
     rules     one derivative rule per input: (g, out, *inputs) -> g * d out / d input
     symbol    what a drawing shows, in ASCII; `glyph` where the renderer has better letters
     forward   inputs -> out and every d out / d input in one go, where speed asks for it: the hottest few
-    numpy     how the operation is spelled on arrays
+    numpy     how the operation is spelled on arrays; of vectors, along the last axis
+    neutral   of an operation on vectors, the element that may be added without changing anything
     parameters   how many trailing inputs are settings (an exponent, a slope) rather than operands when plain numbers
     domain    where each input may lie: tests draw their points from it
     kinks     points at which the derivative jumps, or a function of the inputs that is 0 there
@@ -38,7 +39,7 @@ from typing import Any
 
 import numpy as np
 
-from .formulas import average, ieee, ieee2, log_sum_exp, quotient, total, weighted_sum
+from .formulas import average, element, ieee, ieee2, log_sum_exp, quotient, top, total, weighted_sum
 
 Rule = Callable[..., Any]
 Interval = tuple[float, float]
@@ -72,12 +73,14 @@ class Op:
         parameters: int = 0,
         forward: Callable[..., tuple[float, ...]] | None = None,
         variadic: bool = False,
+        neutral: float | None = None,
     ) -> None:
         if not rules:
             raise ValueError(f"op {name!r} needs a derivative rule for each input. Received: none")
         self.name, self.text, self.formula, self.rules = name, text, formula, rules
         self.symbol, self.glyph = symbol or name, glyph or symbol or name
         self.variadic = variadic  # takes one vector of any length, and its one rule answers for all elements
+        self.neutral = neutral  # the element that changes nothing, of an operation on vectors that has one
         self.given_forward = forward
         self.kinks, self.aliases = kinks, tuple(aliases)
         self.node: type | None = None  # the class that records, once there is one, and
@@ -330,6 +333,11 @@ step: Op = op("step", "1 if x >= threshold else 0",
           lambda x, threshold=0.0: 1.0 if x >= threshold else 0.0 if x < threshold else nan, zero, zero,
           numpy="np.where(np.isnan({0}), np.nan, {0} >= {1})", kinks=lambda x, threshold: x - threshold,
           aliases=("heaviside", "binary_step"))
+above = op("above", "1 if x > y else 0: a step that is 0 at the threshold itself",
+           lambda x, y: 1.0 if x > y else 0.0 if x <= y else nan, zero, zero, symbol=">", numpy="{0} > {1}",
+           kinks=lambda x, y: x - y)
+equal = op("equal", "1 if x = y else 0", lambda x, y: 1.0 if x == y else 0.0, zero, zero, symbol="==",
+           numpy="{0} == {1}", kinks=lambda x, y: x - y)
 sign: Op = op("sign", "-1, 0 or 1 as x is negative, 0 or positive",
           lambda x: x if x != x else float((x > 0.0) - (x < 0.0)), zero, kinks=(0,))
 floor = op("floor", "the largest integer <= x", lambda x: float(np.floor(x)), zero,
@@ -355,19 +363,30 @@ def shares(g: Any, parts: Sequence[Any]) -> list[Any]:
     return [g * div(part, total) for part in parts]
 
 
+def shared_by_the_largest(g: Any, out: Any, *xs: Any) -> list[Any]:
+    """g divided evenly among those that equal the maximum."""
+    ties = [equal(x, out) for x in xs]
+    return [g * div(tie, sum_(ties)) for tie in ties]
+
+
 def vector(name: str, text: str, formula: Callable[..., float], rule: Rule, **more: Any) -> Op:
     return op(name, text, formula, rule, variadic=True, **more)
 
 
-sum_ = vector("sum", "x1 + x2 + ...", total, lambda g, out, *xs: [g] * len(xs), glyph="Σ", numpy="np.sum({0})")
+sum_ = vector("sum", "x1 + x2 + ...", total, lambda g, out, *xs: [g] * len(xs), glyph="Σ", neutral=0.0, numpy="np.sum({0})")
 mean = vector("mean", "(x1 + ... + xn) / n", average,
               lambda g, out, *xs: [div(g, float(len(xs)))] * len(xs))
 prod = vector("prod", "x1 * x2 * ...", lambda *xs: reduce(operator.mul, xs, 1.0),
-              lambda g, out, *xs: products_of_others(g, xs), glyph="Π")
+              lambda g, out, *xs: products_of_others(g, xs), glyph="Π", neutral=1.0)
 norm = vector("norm", "(x1^2 + x2^2 + ...)^(1/2)", math.hypot,
-              lambda g, out, *xs: [g * div(x, where(out, out, 1.0)) for x in xs], numpy="np.linalg.norm({0})")
+              lambda g, out, *xs: [g * div(x, where(out, out, 1.0)) for x in xs], neutral=0.0, numpy="np.linalg.norm({0})")
 logsumexp = vector("logsumexp", "ln(e^x1 + e^x2 + ...)", log_sum_exp,
-                   lambda g, out, *xs: shares(g, [exp(x - out) for x in xs]), numpy="np.log(np.sum(np.exp({0})))")
+                   lambda g, out, *xs: shares(g, [exp(x - out) for x in xs]), neutral=-inf, numpy="np.log(np.sum(np.exp({0})))")
+largest = vector("largest", "the largest of x1, x2, ...; a tie shares the gradient", top, shared_by_the_largest,
+                 neutral=-inf, numpy="np.max({0}, axis=-1)")
+pick = vector("pick", "the x at position i, of x0, x1, ..., i", element,
+              lambda g, out, *xsi: [*(g * equal(xsi[-1], float(i)) for i in range(len(xsi) - 1)), 0.0],
+              numpy="np.take({0}, {1}, axis=-1)")
 dot = vector("dot", "b + w1 x1 + w2 x2 + ...", weighted_sum,
              lambda g, out, *wxb: [*(g * x for x in wxb[len(wxb) // 2:-1]), *(g * w for w in wxb[:len(wxb) // 2]), g],
              glyph="Σ w·x", numpy="{0} @ {1} + {2}")

@@ -131,12 +131,15 @@ class Value:
     def _record(op: Op, inputs: tuple[Any, ...]) -> Any:
         """Any operation on any mix of Values and numbers. Those in `operators` do the commonest cases faster."""
         inputs = tuple([x if isinstance(x, Value) else number(x) for x in inputs])
+        now = current()
+        if now.tracer:
+            return now.tracer(op, inputs)
         if op is DOT:  # given flat; `operators.dot` is who folds
             n = len(inputs) // 2
             return sum((w * x for w, x in zip(inputs[:n], inputs[n:-1])), inputs[-1])
         data = [x if type(x) is float else x.data for x in inputs]
         needed = [type(x) is not float and type(x) is not Constant for x in inputs]
-        out, now = op.formula(*data), current()
+        out = op.formula(*data)
         if now.anomaly and not math.isfinite(out):
             raise FloatingPointError(
                 f"{describe(op, inputs)} is {out}, recorded at {user_line()}{path(now.scope)}"

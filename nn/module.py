@@ -117,7 +117,7 @@ class Module(metaclass=Naming):
             if isinstance(parent, ModuleScope) and parent.path and name.startswith(parent.path + "."):
                 name = name[len(parent.path) + 1 :]
             scope = self._scopes[parent] = ModuleScope(name, self._title(), self.level, parent, self._path)
-        inside = Context(now.recording, now.anomaly, scope)
+        inside = now.but(scope=scope)
         self._entered = (now, inside)
         return inside
 
@@ -211,7 +211,7 @@ def size(owner: str, name: str, n: Any) -> int:
 
 def sample(module: Module, x: Any, n: int) -> Vector:
     """x as the n inputs of a module, wrapped to be read together: Values all, or floats all."""
-    vector = x if isinstance(x, Vector) else Vector(scalars(module, x, n), fixed=True)
+    vector = x if isinstance(x, Vector) else Vector(scalars(module, x, n), fixed=not current().tracer)
     if len(vector) != n:
         raise wrong_size(module, n, len(vector))
     return vector

@@ -84,6 +84,8 @@ REFERENCE = {
     "clamp": clip,
     "where": choose,
     "step": lambda x, t: mpf(x >= t),
+    "above": lambda x, y: mpf(x > y),
+    "equal": lambda x, y: mpf(x == y),
     "sign": mp.sign,
     "floor": mp.floor,
     "ceil": mp.ceil,
@@ -94,6 +96,8 @@ REFERENCE = {
     "prod": lambda *xs: mp.fprod(xs),
     "norm": lambda *xs: mp.sqrt(mp.fsum(x * x for x in xs)),
     "logsumexp": lambda *xs: max(xs) + mp.log1p(mp.fsum(mp.exp(x - max(xs)) for x in xs) - 1),
+    "largest": lambda *xs: max(xs),
+    "pick": lambda *xsi: xsi[int(mp.nint(xsi[-1]))],
     "dot": lambda *wxb: mp.fdot(wxb[: len(wxb) // 2], wxb[len(wxb) // 2 : -1]) + wxb[-1],
     # trigonometry, hyperbolic functions, the bell curve
     "sin": mp.sin,

@@ -72,6 +72,8 @@ def points(entry):
     """Inputs at which value and first derivative are tested: random ones, tails, one ulp beside kinks."""
     rng = random.Random(entry.name)
     if entry.variadic:
+        if entry.name == "pick":
+            return [[*xs, float(i)] for xs in ([1.5, -2.0, 1e100], [0.0, -1e-100, 7.0]) for i in range(3)]
         sizes = (3, 5, 7) if entry.name == "dot" else (1, 2, 5)
         plain = [[rng.gauss(0.0, 2.0) for _ in range(n)] for n in sizes * 2]
         return [
@@ -112,7 +114,8 @@ def moderate(entry, n=6):
     """Random points, away from tails and kinks: where higher derivatives are tested."""
     rng = random.Random(entry.name + "moderate")
     if entry.variadic:
-        return [[rng.uniform(0.3, 3.0) for _ in range(3)] for _ in range(n)]
+        last = [1.0] if entry.name == "pick" else []
+        return [[rng.uniform(0.3, 3.0) for _ in range(3 - len(last))] + last for _ in range(n)]
     found: list = []
     while len(found) < n:
         x = rng.uniform(*(max(-3.0, entry.domain[0][0]), min(3.0, entry.domain[0][1])))
@@ -332,6 +335,8 @@ def test_numpy_spelling(name):
         arrays = [xs] if entry.variadic else list(xs)
         if name == "dot":
             arrays = [xs[:1], xs[1:2], xs[2]]
+        if name == "pick":
+            arrays = [xs[:-1], int(xs[-1])]
         scope = {"np": np, "math": math} | {f"x{i}": np.array(x) for i, x in enumerate(arrays)}
         got = eval(entry.numpy.format(*(f"x{i}" for i in range(len(arrays)))), scope)
         expected = entry.formula(*xs) if entry.variadic else [entry.formula(*x) for x in rows]
@@ -454,7 +459,7 @@ def test_edges(name, xs, value, slopes):
 
 
 # What answers a number where one input is nan: what C's library says of pow and hypot, and what is not chosen
-PASSES = {("pow", 1), ("where", 0), ("where", 2), ("threshold", 2)}
+PASSES = {("equal", 0), ("equal", 1), *(("pick", i) for i in range(3)), ("pow", 1), ("where", 0), ("where", 2), ("threshold", 2)}
 LIMITLESS = {"sin", "cos", "tan"}  # have none at infinity
 
 
