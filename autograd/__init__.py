@@ -14,6 +14,7 @@ if _Path(__file__).with_name("tracer.py").exists():  # HIPS/autograd bears the s
         "installed beside neurongrad. Keep one: `pip uninstall autograd neurongrad`, then install that one again."
     )
 
+from .compiler import Program, compile, compile_graph, uniform
 from .context import Scope, detect_anomaly, no_grad
 from .draw import draw, draw_dot, render
 from .graph import trace
@@ -44,10 +45,13 @@ __all__ = [
     "TABLE",
     "Constant",
     "Op",
+    "Program",
     "Scope",
     "Value",
     "Vector",
     "check_gradient",
+    "compile",
+    "compile_graph",
     "detect_anomaly",
     "dot",
     "draw",
@@ -63,6 +67,7 @@ __all__ = [
     "render",
     "take",
     "trace",
+    "uniform",
     "value_and_grad",
     "vjp",
 ]

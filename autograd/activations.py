@@ -12,7 +12,7 @@ from typing import Any
 
 from .formulas import bell, normal_integral, quotient, split
 from .functions import cos, cosh, gaussian, hypot, normal_cdf, sin, tanh
-from .ops import Op, abs_, above, clamp, div, exp, expm1, inf, op, sign, sqrt, step, where, zero
+from .ops import Op, above, abs_, clamp, div, exp, expm1, inf, op, sign, sqrt, step, where, zero
 
 
 def between(x: Any, low: Any, high: Any) -> Any:
@@ -148,9 +148,9 @@ identity = op("identity", "x", lambda x: x, lambda g, out, x: g, numpy="{0}", al
 # S-shaped
 
 sigmoid: Op = op("sigmoid", "1 / (1 + e^-x)", logistic, lambda g, out, x: g * out * sigmoid(-x),
-                 glyph="σ", numpy="1 / (1 + np.exp(-{0}))", aliases=("logistic",))
+                 glyph="σ", numpy="sigmoid({0})", aliases=("logistic",))
 logsigmoid = op("logsigmoid", "ln(1 / (1 + e^-x))", lambda x: -softplus_formula(-x),
-                lambda g, out, x: g * sigmoid(-x), numpy="-np.logaddexp(0, -{0})")
+                lambda g, out, x: g * sigmoid(-x), numpy="-softplus(-{0})")
 hardsigmoid = op("hardsigmoid", "min(max(x + 3, 0), 6) / 6",
                  lambda x: 0.0 if x <= -3.0 else 1.0 if x >= 3.0 else (x + 3.0) / 6.0,
                  lambda g, out, x: g * div(between(x, -3.0, 3.0), 6.0),
@@ -159,17 +159,18 @@ hardtanh = op("hardtanh", "min(max(x, low), high)",
               lambda x, low=-1.0, high=1.0: low if x < low else high if x > high else x,
               lambda g, out, x, low, high: g * between(x, low, high),
               lambda g, out, x, low, high: g * step(low, x),
-              lambda g, out, x, low, high: g * step(x, high), numpy="np.clip({0}, {1}, {2})",
+              lambda g, out, x, low, high: g * step(x, high), numpy="hardtanh({0}, {1}, {2})",
               kinks=lambda x, low, high: min(abs(x - low), abs(x - high)))
 softsign = op("softsign", "x / (1 + |x|)", lambda x: math.copysign(1.0, x) if math.isinf(x) else x / (1.0 + abs(x)),
-              lambda g, out, x: div(div(g, 1.0 + abs_(x)), 1.0 + abs_(x)), numpy="{0} / (1 + np.abs({0}))", kinks=(0,))
+              lambda g, out, x: div(div(g, 1.0 + abs_(x)), 1.0 + abs_(x)),
+              numpy="np.copysign(1 / (1 + 1 / np.abs({0})), {0})", kinks=(0,))
 isru = op("isru", "x / (1 + alpha x^2)^(1/2)",
           lambda x, alpha=1.0: quotient(math.copysign(1.0, x), sqrt.formula(alpha)) if math.isinf(x)
           else x / math.hypot(1.0, sqrt.formula(alpha) * x),
           lambda g, out, x, alpha: div(div(div(g, hypot(1.0, sqrt(alpha) * x)), hypot(1.0, sqrt(alpha) * x)),
                                        hypot(1.0, sqrt(alpha) * x)),
           lambda g, out, x, alpha: -0.5 * g * out * out * out,
-          numpy="{0} / np.sqrt(1 + {1} * {0} ** 2)", domain=[(-inf, inf), (0, inf)])
+          numpy="isru({0}, {1})", domain=[(-inf, inf), (0, inf)])
 sparse_sigmoid = op("sparse_sigmoid", "min(max(x + 1, 0), 2) / 2",
                     lambda x: 0.0 if x <= -1.0 else 1.0 if x >= 1.0 else (x + 1.0) / 2.0,
                     lambda g, out, x: 0.5 * g * between(x, -1.0, 1.0),
@@ -200,22 +201,23 @@ threshold = op("threshold", "x if x > threshold else value",
                lambda x, threshold=0.0, value=0.0: x if x > threshold or x != x else value,
                lambda g, out, x, threshold, value: g * above(x, threshold), zero,
                lambda g, out, x, threshold, value: g * step(threshold, x),
-               numpy="np.where({0} > {1}, {0}, {2})", kinks=lambda x, threshold, value: x - threshold)
+               numpy="np.where(({0} > {1}) | np.isnan({0}), {0}, {2})", kinks=lambda x, threshold, value: x - threshold)
 thresholded_relu = op("thresholded_relu", "x if x > threshold else 0",
                       lambda x, threshold=1.0: x if x > threshold or x != x else 0.0,
                       lambda g, out, x, threshold: g * above(x, threshold), zero,
-                      numpy="np.where({0} > {1}, {0}, 0)",
+                      numpy="np.where(({0} > {1}) | np.isnan({0}), {0}, 0)",
                       kinks=lambda x, threshold: x - threshold)
 softshrink = op("softshrink", "x moved towards 0 by threshold, 0 within it",
                 lambda x, threshold=0.5: math.copysign(max(abs(x) - threshold, 0.0), x) if x == x else x,
                 lambda g, out, x, threshold: g * above(abs_(x), threshold),
                 lambda g, out, x, threshold: -g * sign(x) * above(abs_(x), threshold),
-                numpy="np.sign({0}) * np.maximum(np.abs({0}) - {1}, 0)",
+                numpy="np.copysign(np.maximum(np.abs({0}) - {1}, 0), {0})",
                 kinks=lambda x, threshold: abs(x) - threshold)
 hardshrink = op("hardshrink", "x if |x| > threshold else 0",
                 lambda x, threshold=0.5: x if abs(x) > threshold or x != x else 0.0,
                 lambda g, out, x, threshold: g * above(abs_(x), threshold), zero,
-                numpy="np.where(np.abs({0}) > {1}, {0}, 0)", kinks=lambda x, threshold: abs(x) - threshold)
+                numpy="np.where((np.abs({0}) > {1}) | np.isnan({0}), {0}, 0)",
+                kinks=lambda x, threshold: abs(x) - threshold)
 sparse_plus = op("sparse_plus", "0 if x <= -1, x if x >= 1, (x + 1)^2 / 4 between",
                  lambda x: 0.0 if x <= -1.0 else x if x >= 1.0 else (x + 1.0) * (x + 1.0) / 4.0,
                  lambda g, out, x: 0.5 * g * (clamp(x, -1.0, 1.0) + 1.0),
@@ -231,7 +233,7 @@ celu = op("celu", "max(0, x) + min(0, alpha (e^(x / alpha) - 1))",
           lambda x, alpha=1.0: x if x > 0.0 else alpha * expm1.formula(quotient(x, alpha)),
           lambda g, out, x, alpha: g * exp(clamp(div(x, alpha), -inf, 0.0)),
           lambda g, out, x, alpha: g * celu_alpha_slope(clamp(div(x, alpha), -1e3, 0.0)),
-          numpy="np.where({0} > 0, {0}, {1} * np.expm1(np.minimum({0} / {1}, 0)))", kinks=(0,))
+          numpy="np.where({0} > 0, {0}, {1} * np.expm1(np.minimum({0}, 0) / {1}))", kinks=(0,))
 selu = op("selu", "lambda (x if x > 0 else alpha (e^x - 1)), lambda = 1.0507, alpha = 1.6733",
           lambda x: LAMBDA * x if x > 0.0 else LAMBDA * ALPHA * math.expm1(x),
           lambda g, out, x: g * where(above(x, 0.0), LAMBDA, LAMBDA * ALPHA * exp(clamp(x, -inf, 0.0))),
@@ -243,54 +245,53 @@ selu = op("selu", "lambda (x if x > 0 else alpha (e^x - 1)), lambda = 1.0507, al
 softplus = op("softplus", "ln(1 + e^(beta x)) / beta", softplus_formula,
               lambda g, out, x, beta: g * steep_sigmoid(x, beta),
               lambda g, out, x, beta: -div(div(g * uncertainty(beta * x), beta), beta),
-              numpy="np.logaddexp(0, {1} * {0}) / {1}")
+              numpy="softplus({0}, {1})")
 squareplus: Op = op("squareplus", "(x + (x^2 + b)^(1/2)) / 2", smooth_half,
                     lambda g, out, x, b: g * div(squareplus(bounded(x, 1e300), b), hypot(bounded(x, 1e300), sqrt(b))),
                     lambda g, out, x, b: g * div(0.25, hypot(x, sqrt(b))),
-                    numpy="np.where({0} < 0, {1} / 2 / (np.sqrt({0} ** 2 + {1}) + np.abs({0})),"
-                          " ({0} + np.sqrt({0} ** 2 + {1})) / 2)", domain=[(-inf, inf), (0, inf)])
+                    numpy="squareplus({0}, {1})", domain=[(-inf, inf), (0, inf)])
 gelu = op("gelu", "x Phi(x), Phi the integral of the normal density", gelu_formula,
           lambda g, out, x: g * (normal_cdf(x) + times_pdf(bounded(x))),
-          numpy="0.5 * {0} * np.vectorize(math.erfc)(-0.7071067811865476 * {0})")
+          numpy="gelu({0})")
 normal_cdf_tanh: Op = op("normal_cdf_tanh", "(1 + tanh((2 / pi)^(1/2) (x + 0.044715 x^3))) / 2, about normal_cdf",
                          tanh_integral,
                          lambda g, out, x: g * out * normal_cdf_tanh(-x) * cubic_slope(bounded(x)),
                          symbol="Phi~", glyph="Φ~",
-                         numpy="1 / (1 + np.exp(-1.5957691216057308 * {0} * (1 + 0.044715 * {0} ** 2)))")
+                         numpy="sigmoid(1.5957691216057308 * {0} * (1 + 0.044715 * {0} ** 2))")
 gelu_tanh = op("gelu_tanh", "x (1 + tanh((2 / pi)^(1/2) (x + 0.044715 x^3))) / 2", gelu_tanh_formula,
                lambda g, out, x: g * normal_cdf_tanh(x)
                * (1.0 + bounded(x) * normal_cdf_tanh(-x) * cubic_slope(bounded(x))),
-               numpy="{0} / (1 + np.exp(-1.5957691216057308 * {0} * (1 + 0.044715 * {0} ** 2)))")
+               numpy="np.maximum({0}, -30) * sigmoid(1.5957691216057308 * {0} * (1 + 0.044715 * {0} ** 2))")
 steep_sigmoid: Op = op("steep_sigmoid", "1 / (1 + e^(-beta x))", lambda x, beta=1.0: steep_logistic(x, beta),
                        lambda g, out, x, beta: g * beta * out * steep_sigmoid(-x, beta),
                        lambda g, out, x, beta: g * over_cosh(over_cosh(bounded(x, 1e140), beta * x), beta * x),
-                       numpy="1 / (1 + np.exp(-{1} * {0}))")
+                       numpy="sigmoid({1} * {0})")
 quick_gelu = op("quick_gelu", "x sigmoid(1.702 x)", lambda x: swish(x, 1.702),
                 lambda g, out, x: g * steep_sigmoid(x, 1.702) * (1.0 + bounded(1.702 * x) * sigmoid(-1.702 * x)),
-                numpy="{0} / (1 + np.exp(-1.702 * {0}))")
+                numpy="silu({0}, 1.702)")
 silu = op("silu", "x sigmoid(beta x)", swish,
           lambda g, out, x, beta: times_sigmoid(g * (1.0 + bounded(beta * x) * sigmoid(-(beta * x))), beta * x),
           lambda g, out, x, beta: g * over_cosh(bounded(x, 1e140), beta * x) * over_cosh(bounded(x, 1e140), beta * x),
-          numpy="{0} / (1 + np.exp(-{1} * {0}))", aliases=("swish",))
+          numpy="silu({0}, {1})", aliases=("swish",))
 mish = op("mish", "x tanh(ln(1 + e^x))", mish_formula,
           lambda g, out, x: g * mish_slope(bounded(x)),
-          numpy="{0} * np.tanh(np.logaddexp(0, {0}))")
+          numpy="mish({0})")
 hardswish = op("hardswish", "x min(max(x + 3, 0), 6) / 6",
                lambda x: 0.0 if x <= -3.0 else x if x >= 3.0 else x * (x + 3.0) / 6.0,
                lambda g, out, x: g * (between(x, -3.0, 3.0) * div(2.0 * clamp(x, -3.0, 3.0) + 3.0, 6.0) + step(x, 3.0)),
-               numpy="{0} * np.clip({0} + 3, 0, 6) / 6", kinks=(-3, 3), aliases=("hardsilu",))
+               numpy="np.maximum({0}, -3) * (np.clip({0} + 3, 0, 6) / 6)", kinks=(-3, 3), aliases=("hardsilu",))
 lisht = op("lisht", "x tanh x", lambda x: x * math.tanh(x),
            lambda g, out, x: g * (tanh(x) + bounded(x) * div(div(1.0, cosh(x)), cosh(x))), numpy="{0} * np.tanh({0})")
 tanhshrink = op("tanhshrink", "x - tanh x", tanh_gap, lambda g, out, x: g * tanh(x) * tanh(x),
-                numpy="{0} - np.tanh({0})")
+                numpy="tanhshrink({0})")
 bent_identity = op("bent_identity", "((x^2 + 1)^(1/2) - 1) / 2 + x",
                    lambda x: x * (x / (math.hypot(x, 1.0) + 1.0)) / 2.0 + x if abs(x) < inf else x,
                    lambda g, out, x: g * (div(bounded(x, 1e300), 2.0 * hypot(bounded(x, 1e300), 1.0)) + 1.0),
-                   numpy="(np.sqrt({0} ** 2 + 1) - 1) / 2 + {0}")
+                   numpy="bent_identity({0})")
 snake = op("snake", "x + sin(a x)^2 / a", snake_formula,
            lambda g, out, x, a: g * (sin(a * x) + cos(a * x)) * (sin(a * x) + cos(a * x)),
            lambda g, out, x, a: g * div(x * (2.0 * sin(a * x) * cos(a * x)) - div(sin(a * x) * sin(a * x), a), a),
-           numpy="{0} + np.sin({1} * {0}) ** 2 / {1}")
+           numpy="snake({0}, {1})")
 
 
 def celu_alpha_slope(z: Any) -> Any:

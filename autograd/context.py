@@ -35,7 +35,12 @@ class Context:
 
     def but(self, **changes: Any) -> Context:
         """The same, but for what is named."""
-        kept = {"recording": self.recording, "anomaly": self.anomaly, "scope": self.scope, "tracer": self.tracer}
+        kept = {
+            "recording": self.recording,
+            "anomaly": self.anomaly,
+            "scope": self.scope,
+            "tracer": self.tracer,
+        }
         return Context(**{**kept, **changes})
 
 

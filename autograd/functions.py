@@ -66,8 +66,8 @@ normal_pdf = op("normal_pdf", "e^(-x^2 / 2) / (2 pi)^(1/2)", lambda x: 0.3989422
                 numpy="0.3989422804014327 * np.exp(-0.5 * {0} ** 2)")
 normal_cdf = op("normal_cdf", "the integral of normal_pdf up to x", normal_integral,
                 lambda g, out, x: g * normal_pdf(x), symbol="Phi", glyph="Φ",
-                numpy="0.5 * np.vectorize(math.erfc)(-0.7071067811865476 * {0})")
+                numpy="normal_cdf({0})")
 erf = op("erf", "2 / pi^(1/2) * the integral of e^(-t^2) from 0 to x", math.erf,
-         lambda g, out, x: 1.1283791670955126 * g * gaussian(x), numpy="np.vectorize(math.erf)({0})")
+         lambda g, out, x: 1.1283791670955126 * g * gaussian(x), numpy="erf({0})")
 erfc = op("erfc", "1 - erf(x)", math.erfc,
-          lambda g, out, x: -1.1283791670955126 * g * gaussian(x), numpy="np.vectorize(math.erfc)({0})")
+          lambda g, out, x: -1.1283791670955126 * g * gaussian(x), numpy="erfc({0})")

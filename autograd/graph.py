@@ -148,6 +148,8 @@ def everything(v: Value) -> list[Value]:
 
 def getstate(v: Value) -> dict[str, Any]:
     state = {name: getattr(v, name) for name in SLOTS}
+    if v._copied_as:
+        state["_dx"] = state["_dy"] = None
     if v.grad is NO_GRADIENT:
         del state["grad"]
     return {**state, "__dict__": v.__dict__} if v.__dict__ else state
@@ -163,14 +165,14 @@ def setstate(v: Value, state: dict[str, Any]) -> None:
 
 
 def shallow_copy(v: Value) -> Value:
-    twin = new(type(v))
+    twin = new(v._copied_as or type(v))
     setstate(twin, getstate(v))
     return twin
 
 
 def deepcopy(v: Value, memo: dict[int, Any]) -> Any:
     nodes = [x for x in everything(v) if id(x) not in memo]
-    memo.update((id(x), new(type(x))) for x in nodes)
+    memo.update((id(x), new(x._copied_as or type(x))) for x in nodes)
     for x in nodes:
         setstate(memo[id(x)], copy.deepcopy(getstate(x), memo))
     return memo[id(v)]
@@ -204,10 +206,10 @@ def reduce(v: Value, protocol: Any) -> tuple[Any, ...]:
         listed.discard(v)
         if isinstance(v.grad, Value):
             del state["grad"]  # comes with the state of the node on top
-        return blank, (type(v),), state
+        return blank, (v._copied_as or type(v),), state
     nodes = everything(v)
     state["gradients"] = [(x, x.grad) for x in nodes if isinstance(x.grad, Value) and x is not v]
-    return blank, (type(v), Below([x for x in nodes if x is not v])), state
+    return blank, (v._copied_as or type(v), Below([x for x in nodes if x is not v])), state
 
 
 FACES: dict[str, Any] = {

@@ -280,7 +280,7 @@ mod = op("mod", "x - y floor(x / y)", ieee2(operator.mod, np.mod),
 pow_: Op = op("pow", "x^y", ieee2(math.pow, np.power),  # flat in x where y = 0, and in y where x = 0: not nan
           lambda g, out, x, y: where(y, g * y * pow_(x, y - 1.0), 0.0),
           lambda g, out, x, y: g * out * log(where(x, x, step(y))),
-          symbol="**", numpy="{0} ** {1}", domain=[(0, inf), (-inf, inf)], parameters=1)
+          symbol="**", numpy="pow({0}, {1})", domain=[(0, inf), (-inf, inf)], parameters=1)
 neg = op("neg", "-x", operator.neg, lambda g, out, x: -g, symbol="-", numpy="-{0}")
 abs_ = op("abs", "|x|", abs, lambda g, out, x: g * sign(x), kinks=(0,), aliases=("absolute", "fabs"))
 reciprocal = op("reciprocal", "1 / x", lambda x: quotient(1.0, x),
@@ -323,21 +323,21 @@ clamp = op("clamp", "x, but at least low and at most high; slope 1 at a bound",
            lambda g, out, x, low, high: g * step(x, low) * step(high, x),
            lambda g, out, x, low, high: g * (1.0 - step(x, low)) * step(high, low),
            lambda g, out, x, low, high: g * (1.0 - step(high, maximum(x, low))),
-           numpy="np.clip({0}, {1}, {2})", aliases=("clip",),
+           numpy="clamp({0}, {1}, {2})", aliases=("clip",),
            kinks=lambda x, low, high: min(abs(x - low), abs(x - high)))
 where: Op = op("where", "x if condition else y", lambda condition, x, y: x if condition else y, zero,
            lambda g, out, condition, x, y: where(condition, g, 0.0),
            lambda g, out, condition, x, y: where(condition, 0.0, g),
-           numpy="np.where({0}, {1}, {2})", kinks=lambda condition, x, y: condition)
+           numpy="where({0}, {1}, {2})", kinks=lambda condition, x, y: condition)
 step: Op = op("step", "1 if x >= threshold else 0",
           lambda x, threshold=0.0: 1.0 if x >= threshold else 0.0 if x < threshold else nan, zero, zero,
-          numpy="np.where(np.isnan({0}), np.nan, {0} >= {1})", kinks=lambda x, threshold: x - threshold,
+          numpy="step({0}, {1})", kinks=lambda x, threshold: x - threshold,
           aliases=("heaviside", "binary_step"))
 above = op("above", "1 if x > y else 0: a step that is 0 at the threshold itself",
-           lambda x, y: 1.0 if x > y else 0.0 if x <= y else nan, zero, zero, symbol=">", numpy="{0} > {1}",
+           lambda x, y: 1.0 if x > y else 0.0 if x <= y else nan, zero, zero, symbol=">", numpy="above({0}, {1})",
            kinks=lambda x, y: x - y)
 equal = op("equal", "1 if x = y else 0", lambda x, y: 1.0 if x == y else 0.0, zero, zero, symbol="==",
-           numpy="{0} == {1}", kinks=lambda x, y: x - y)
+           numpy="equal({0}, {1})", kinks=lambda x, y: x - y)
 sign: Op = op("sign", "-1, 0 or 1 as x is negative, 0 or positive",
           lambda x: x if x != x else float((x > 0.0) - (x < 0.0)), zero, kinks=(0,))
 floor = op("floor", "the largest integer <= x", lambda x: float(np.floor(x)), zero,
@@ -373,15 +373,17 @@ def vector(name: str, text: str, formula: Callable[..., float], rule: Rule, **mo
     return op(name, text, formula, rule, variadic=True, **more)
 
 
-sum_ = vector("sum", "x1 + x2 + ...", total, lambda g, out, *xs: [g] * len(xs), glyph="Σ", neutral=0.0, numpy="np.sum({0})")
+sum_ = vector("sum", "x1 + x2 + ...", total, lambda g, out, *xs: [g] * len(xs), glyph="Σ", neutral=0.0,
+              numpy="np.sum({0}, axis=-1)")
 mean = vector("mean", "(x1 + ... + xn) / n", average,
-              lambda g, out, *xs: [div(g, float(len(xs)))] * len(xs))
+              lambda g, out, *xs: [div(g, float(len(xs)))] * len(xs), numpy="np.mean({0}, axis=-1)")
 prod = vector("prod", "x1 * x2 * ...", lambda *xs: reduce(operator.mul, xs, 1.0),
-              lambda g, out, *xs: products_of_others(g, xs), glyph="Π", neutral=1.0)
+              lambda g, out, *xs: products_of_others(g, xs), glyph="Π", neutral=1.0,
+              numpy="np.prod({0}, axis=-1)")
 norm = vector("norm", "(x1^2 + x2^2 + ...)^(1/2)", math.hypot,
-              lambda g, out, *xs: [g * div(x, where(out, out, 1.0)) for x in xs], neutral=0.0, numpy="np.linalg.norm({0})")
+              lambda g, out, *xs: [g * div(x, where(out, out, 1.0)) for x in xs], neutral=0.0, numpy="norm({0})")
 logsumexp = vector("logsumexp", "ln(e^x1 + e^x2 + ...)", log_sum_exp,
-                   lambda g, out, *xs: shares(g, [exp(x - out) for x in xs]), neutral=-inf, numpy="np.log(np.sum(np.exp({0})))")
+                   lambda g, out, *xs: shares(g, [exp(x - out) for x in xs]), neutral=-inf, numpy="logsumexp({0})")
 largest = vector("largest", "the largest of x1, x2, ...; a tie shares the gradient", top, shared_by_the_largest,
                  neutral=-inf, numpy="np.max({0}, axis=-1)")
 pick = vector("pick", "the x at position i, of x0, x1, ..., i", element,

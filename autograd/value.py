@@ -43,6 +43,7 @@ class Value:
     _y: Any  # the second one, if there is one
     _dx: Any  # the local gradients, likewise; None where no gradient goes
     _dy: Any
+    _copied_as: type[Value] | None = None  # what copies and pickles make of it; None: the same
 
     def __init__(
         self,

@@ -13,6 +13,7 @@ import pytest
 from mpmath import mpf
 
 import autograd
+from autograd import arrays as spellings
 from autograd import ops
 from autograd.ops import TABLE, Op
 from autograd.value import Value, gradients
@@ -337,7 +338,7 @@ def test_numpy_spelling(name):
             arrays = [xs[:1], xs[1:2], xs[2]]
         if name == "pick":
             arrays = [xs[:-1], int(xs[-1])]
-        scope = {"np": np, "math": math} | {f"x{i}": np.array(x) for i, x in enumerate(arrays)}
+        scope = {"np": np, **vars(spellings)} | {f"x{i}": np.array(x) for i, x in enumerate(arrays)}
         got = eval(entry.numpy.format(*(f"x{i}" for i in range(len(arrays)))), scope)
         expected = entry.formula(*xs) if entry.variadic else [entry.formula(*x) for x in rows]
         np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-15, err_msg=entry.numpy)
@@ -459,7 +460,15 @@ def test_edges(name, xs, value, slopes):
 
 
 # What answers a number where one input is nan: what C's library says of pow and hypot, and what is not chosen
-PASSES = {("equal", 0), ("equal", 1), *(("pick", i) for i in range(3)), ("pow", 1), ("where", 0), ("where", 2), ("threshold", 2)}
+PASSES = {
+    ("equal", 0),
+    ("equal", 1),
+    *(("pick", i) for i in range(3)),
+    ("pow", 1),
+    ("where", 0),
+    ("where", 2),
+    ("threshold", 2),
+}
 LIMITLESS = {"sin", "cos", "tan"}  # have none at infinity
 
 

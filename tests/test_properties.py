@@ -30,7 +30,7 @@ def logistic(v):
 
 Value.sigmoid_ = logistic  # type: ignore[attr-defined]
 SCALAR = sorted(name for name, op in TABLE.items() if not op.variadic)
-VECTOR = sorted(name for name, op in TABLE.items() if op.variadic and name != "dot")
+VECTOR = sorted(name for name, op in TABLE.items() if op.variadic and name not in ("dot", "pick"))
 
 
 def distances(op, data):

@@ -1,0 +1,17 @@
+"""The compiler: scalars in, the NumPy that a person would have written out.
+
+record      f is called once, on Values without numbers
+graph       the recording as plain data; its gradient, by the table's own rules
+simplify    rewrites, as data
+sums        whatever is linear becomes a sum of products
+grouping    nodes become arrays; products of matrices are found
+views       index arrays become slices
+emit, text  arrays become lines, lines a function
+straight    or, of a small program: plain Python on floats
+program     `compile`, and what it returns
+"""
+
+from .program import Program, compile, compile_graph
+from .record import uniform
+
+__all__ = ["Program", "compile", "compile_graph", "uniform"]

@@ -1,0 +1,268 @@
+"""All passes in a row: from a recording to the functions that compute it."""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..value import Value
+from . import syntax as s
+from .emit import Emitter
+from .graph import ADD, BATCH_SUM, DIV, MUL, Graph, differentiate, split
+from .grouping import Grouping
+from .naming import Names
+from .straight import Straight
+from .sums import fold
+from .text import Text, execute
+
+
+@dataclass
+class Recorded:
+    """A recording as plain data, and what is asked of it."""
+
+    graph: Graph
+    outputs: list[int]  # nodes of what f returned, flat
+    names: list[str]  # of the arguments
+    shapes: list[tuple[int, ...]]  # of one sample of each argument
+    parameters: list[Value]
+    wrt: list[int] | None  # the parameters' numbers by which to differentiate; None: by the inputs
+    title: str = "program"
+
+
+@dataclass
+class Built:
+    """A compiled function, its text, and what a caller must know to call it."""
+
+    function: Callable[..., Any]
+    source: str
+    index_inputs: dict[int, int]
+    emitter: Emitter | None = None
+    straight: bool = False  # plain Python on floats
+
+
+def value_and_gradient(recorded: Recorded, reduction: str) -> tuple[int, list[int]]:
+    """Nodes of the value, reduced over the batch, and of its gradient."""
+    graph, (root,) = recorded.graph, recorded.outputs
+    inputs = [i for i, kind in enumerate(graph.ops) if kind == "input"]
+    targets = inputs if recorded.wrt is None else [graph.parameters[k] for k in recorded.wrt]
+    one = graph.literal(1.0)
+    if not graph.batch:
+        return root, differentiate(graph, {root: one}, targets)
+    varying, rest = split(graph, root)
+    mean = reduction == "mean"
+    seeds: dict[int, int] = {}
+    value = None
+    if varying is not None:
+        seeds[varying] = graph.add(DIV, (one, graph.count())) if mean else one
+        value = graph.add(BATCH_SUM, (varying,))
+        value = graph.add(DIV, (value, graph.count())) if mean else value
+    if rest is not None:
+        seeds[rest] = one if mean else graph.count()
+        scaled = rest if mean else graph.add(MUL, (graph.count(), rest))
+        value = scaled if value is None else graph.add(ADD, (value, scaled))
+    if value is None:
+        raise ValueError("the function returns nothing")
+    return value, differentiate(graph, seeds, targets)
+
+
+def start(recorded: Recorded, outputs: Sequence[int]) -> tuple[Emitter, Text]:
+    grouping = Grouping(fold(recorded.graph, outputs), recorded.shapes)
+    emitter = Emitter(grouping, Names(recorded.graph, recorded.names), recorded.graph.batch)
+    emitter.emit()
+    return emitter, Text(emitter)
+
+
+def shape_comment(recorded: Recorded) -> str:
+    lead = ["n"] if recorded.graph.batch else []
+    shown = []
+    for name, shape in zip(recorded.names, recorded.shapes, strict=True):
+        sizes = [*lead, *map(str, shape)]
+        if sizes:
+            shown.append(f"{name} ({', '.join(sizes)}{',' if len(sizes) == 1 else ''})")
+    return ", ".join(shown)
+
+
+def assemble(
+    kind: str,
+    recorded: Recorded,
+    emitter: Emitter,
+    results: list[tuple[str, s.Expr]],
+    text: Text,
+    head: list[str],
+) -> str:
+    """The text of the program: views of the parameters, and one function."""
+    arguments = emitter.names.arguments
+    head = [*text.head(), *head]
+    body = text.body(results)
+    needs_n = any(
+        isinstance(x, ast.Name) and x.id == "n"
+        for x in ast.walk(ast.parse("\n".join(body).replace("return ", "")))
+    )
+    if needs_n and arguments:
+        body.insert(0, f"n = len({arguments[0]})")
+    comment = shape_comment(recorded)
+    lines = head + ([""] * 2 if head else [])
+    lines.append(f"def {kind}({', '.join(arguments)}):" + (f"  # {comment}" if comment else ""))
+    return "\n".join(lines + ["    " + line for line in body]) + "\n"
+
+
+def forward(version: Any, trees: Any) -> Built:
+    """The function that returns what f returns; `trees` is its structure, with arrays of node numbers."""
+    recorded: Recorded = version.recorded
+    if not recorded.graph.batch:
+        straight = Straight(recorded, recorded.outputs)
+        if straight.worthwhile():
+            return finish_straight(version, straight, "forward", straight.tree(nested(trees)))
+    emitter, text = start(recorded, recorded.outputs)
+    exprs = [emitter.output(tree) for tree in arrays_in(trees)]
+    source = assemble("forward", recorded, emitter, [("return ", one_or_tuple(exprs))], text, [])
+    return finish(version, emitter, "forward", source)
+
+
+def gradient(version: Any) -> Built:
+    """The function that returns the value and leaves the gradient in g, or, by the inputs, returns it too."""
+    recorded: Recorded = version.recorded
+    value, slopes = value_and_gradient(recorded, version.program.reduction)
+    if not recorded.graph.batch:
+        straight = Straight(recorded, [value, *slopes])
+        if straight.worthwhile():
+            tree = (
+                (value, tuple(slopes))
+                if recorded.wrt is not None
+                else (value, *by_argument(recorded, slopes))
+            )
+            return finish_straight(version, straight, "value_and_grad", straight.tree(tree))
+    emitter, text = start(recorded, [value, *slopes])
+    results: list[tuple[str, s.Expr]] = []
+    head: list[str] = []
+    returned = [emitter.output(np.array(value))]
+    if recorded.wrt is None:
+        for shape, nodes in zip(recorded.shapes, by_argument(recorded, slopes), strict=True):
+            returned.append(full(emitter, np.array(nodes, dtype=int).reshape(shape)))
+    else:
+        results, head = into_vector(emitter, slopes)
+    results.append(("return ", one_or_tuple(returned)))
+    source = assemble("value_and_grad", recorded, emitter, results, text, head)
+    return finish(version, emitter, "value_and_grad", source)
+
+
+def finish(version: Any, emitter: Emitter, kind: str, source: str) -> Built:
+    dtype = version.program.dtype
+    constants = {k: v.astype(dtype) if v.dtype.kind == "f" else v for k, v in emitter.constants.items()}
+    given = {"p": version.p, "g": version.g, "rng": version.program.rng, **constants}
+    scope = execute(source, given, version.recorded.title)
+    return Built(scope[kind], source, emitter.integer_inputs, emitter)
+
+
+def finish_straight(version: Any, straight: Straight, kind: str, returned: s.Expr) -> Built:
+    source = straight.source(kind, bool(version.recorded.parameters), returned)
+    scope = execute(source, {**straight.formulas, "rng": version.program.rng}, version.recorded.title)
+    return Built(scope[kind], source, straight.index_inputs, None, straight=True)
+
+
+def by_argument(recorded: Recorded, slopes: Sequence[int]) -> list[Any]:
+    """Gradients by the inputs, of one argument after another: a node for a number, else a flat list."""
+    found: list[Any] = []
+    place = 0
+    for shape in recorded.shapes:
+        size = math.prod(shape)
+        found.append([*slopes[place : place + size]] if shape else slopes[place])
+        place += size
+    return found
+
+
+def arrays_in(trees: Any) -> list[Any]:
+    if isinstance(trees, dict):
+        trees = [*trees.values()]
+    return [a for tree in trees for a in arrays_in(tree)] if isinstance(trees, (tuple, list)) else [trees]
+
+
+def nested(trees: Any) -> Any:
+    """Arrays of nodes as nested lists."""
+    if isinstance(trees, dict):
+        return {key: nested(tree) for key, tree in trees.items()}
+    return tuple(nested(tree) for tree in trees) if isinstance(trees, tuple) else trees.tolist()
+
+
+def one_or_tuple(exprs: list[s.Expr]) -> s.Expr:
+    return exprs[0] if len(exprs) == 1 else s.tuple_of(exprs)
+
+
+def full(emitter: Emitter, nodes: Any) -> s.Expr:
+    """An output that has a batch axis even if it is the same for all samples."""
+    expr = emitter.output(nodes)
+    if emitter.batch and not any(emitter.graph.varies[int(i)] for i in nodes.flat):
+        expr = s.np_call("broadcast_to", expr, s.tuple_of([s.name("n"), *s.integers(nodes.shape)]))
+    return expr
+
+
+def into_vector(emitter: Emitter, slopes: Sequence[int]) -> tuple[list[tuple[str, s.Expr]], list[str]]:
+    """Statements that write each gradient to its place in the vector g, and the views that they write to."""
+    from .views import affine, view
+
+    grouping = emitter.grouping
+    targets: dict[int, list[tuple[int, int]]] = {}  # array -> (place in it, place in g)
+    results: list[tuple[str, s.Expr]] = []
+    head: list[str] = []
+    for place, node in enumerate(slopes):
+        source = int(grouping.array_of[node])
+        if source >= 0:
+            targets.setdefault(source, []).append((int(grouping.place_of[node]), place))
+        elif grouping.values[node] != 0.0:
+            results.append((f"g[{place}] = ", s.number(float(grouping.values[node]))))
+    starts: dict[int, list[int]] = {}
+    for source, pairs in targets.items():
+        array = grouping.arrays[source]
+        index = np.full(array.size, -1)
+        for at, place in pairs:
+            index[at] = place
+        form = affine(index.reshape(array.shape)) if len(pairs) == array.size and (index >= 0).all() else None
+        found = (
+            view(form, array.shape, len(slopes), None, starts)
+            if form is not None and array.size > 1
+            else None
+        )
+        if found is None or not all(found.places):
+            places = [place for _, place in pairs]
+            expr = (
+                emitter.output(np.array([slopes[place] for place in places]))
+                if len(pairs) > 1
+                else emitter.source(source)
+            )
+            where = s.number(places[0]) if len(pairs) == 1 else emitter.constant(np.array(places))
+            key = f"g[{s.text(s.replace(where, {k: s.name(v.name) for k, v in emitter.by_key.items()}))}] = "
+            results.append((key, expr))
+            continue
+        expr = s.name("g")
+        if found.cut != (0, len(slopes)):
+            expr = s.index(expr, [slice(*found.cut)])
+        if len(found.shape) > 1:
+            expr = s.method(expr, "reshape", *s.integers(found.shape))
+            expr = s.index(expr, found.slices)
+        if found.order == (1, 0):
+            expr = s.attribute(expr, "T")
+        label = emitter.graph.labels.get(emitter.graph.parameters[pairs[0][1]], "") if pairs else ""
+        base = next(
+            (
+                line.name
+                for line in emitter.head
+                if line.key.startswith("@p") and label_of(emitter, line) == pairs[0][1]
+            ),
+            "",
+        )
+        name = emitter.names.unique(
+            f"d{base}" if base else f"d_{label.replace('.', '_').split('[')[0] or 'p'}"
+        )
+        head.append(f"{name} = {s.text(expr)}")
+        results.append((f"{name}[...] = ", emitter.source(source)))
+    return results, head
+
+
+def label_of(emitter: Emitter, line: Any) -> int:
+    """The first parameter that a view of the parameters shows."""
+    return emitter.first_of.get(line.key, -1)

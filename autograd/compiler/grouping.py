@@ -1,0 +1,399 @@
+"""Fourth pass: nodes become arrays.
+
+Nodes of one kind, at one depth, whose operands lie in the same earlier arrays, form one array. Its operands are index
+arrays into the earlier ones. What is left to choose is the order of its members, and so its shape:
+
+- A group of sums of products is laid out as a matrix where it is one: its nodes' first factors have R distinct rows,
+  their second factors C distinct rows, and the nodes are all R x C pairs. Blocks of such pairs (the heads of an
+  attention) are an axis more. Where some pairs are missing (a causal mask) the array has holes that nobody reads.
+- Any other group takes the shape of its largest operand, or whatever shape makes its index arrays affine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..ops import TABLE, Op
+from .sums import Program
+from .views import Index, periods
+
+CONSTANT = -1  # the array of the literals: their "positions" are numbers of nodes
+
+
+@dataclass
+class Operand:
+    """What an array reads: for each place of the reader a position in `source`; in CONSTANT, the number itself."""
+
+    source: int
+    index: Index
+
+
+@dataclass
+class Part:
+    """A term of each sum in an array: sign * a, or sign * a * b, summed over the last axis of the index arrays.
+
+    `complete` says whether every place has all its terms.
+    """
+
+    sign: int
+    a: Operand
+    b: Operand | None
+    complete: bool = True
+
+
+@dataclass
+class Array:
+    """A group of nodes as an array. `members` are the nodes in the order of its places, -1 for a hole."""
+
+    number: int
+    kind: Any  # "input", "parameter", "random", "count", "sum", or an Op
+    shape: tuple[int, ...]
+    varies: bool
+    members: Index
+    parts: list[Part] = field(default_factory=list)
+    operands: list[Operand] = field(default_factory=list)
+    holes: bool = False
+
+    @property
+    def size(self) -> int:
+        return len(self.members)
+
+
+class Grouping:
+    """The arrays of a program, in an order in which they can be computed."""
+
+    def __init__(self, program: Program, shapes: Sequence[tuple[int, ...]]) -> None:
+        graph = self.graph = program.graph
+        self.program = program
+        self.arrays: list[Array] = []
+        self.array_of = np.full(len(graph), -2)
+        self.place_of = np.full(len(graph), -1)
+        self.leaves(shapes)
+        for bucket in self.buckets():
+            self.build(bucket)
+
+    # Leaves -------------------------------------------------------------------------------------------------------
+
+    def leaves(self, shapes: Sequence[tuple[int, ...]]) -> None:
+        graph = self.graph
+        inputs: list[list[int]] = [[] for _ in shapes]
+        by_kind: dict[str, list[int]] = {"parameter": [], "random": [], "count": []}
+        for i, kind in enumerate(graph.ops):
+            if kind == "input":
+                inputs[graph.args[i][0]].append(i)
+            elif kind == "literal":
+                self.array_of[i], self.place_of[i] = CONSTANT, i
+            elif type(kind) is str:
+                by_kind[kind].append(i)
+        self.values = np.array(
+            [a[0] if k == "literal" else 0.0 for k, a in zip(graph.ops, graph.args, strict=True)]
+        )
+        for nodes, shape in zip(inputs, shapes, strict=True):
+            self.place("input", shape, graph.batch, np.array(nodes, dtype=int))
+        for kind, nodes in by_kind.items():
+            shape = () if kind == "count" else (len(nodes),)
+            self.place(kind, shape, kind == "random" and graph.batch, np.array(nodes, dtype=int))
+
+    def place(self, kind: Any, shape: tuple[int, ...], varies: bool, members: Index) -> Array:
+        array = Array(len(self.arrays), kind, shape, varies, members)
+        self.arrays.append(array)
+        there = members >= 0
+        array.holes = not there.all()
+        self.array_of[members[there]] = array.number
+        self.place_of[members[there]] = np.flatnonzero(there)
+        return array
+
+    # Which nodes belong together ----------------------------------------------------------------------------------
+
+    def buckets(self) -> Any:
+        """Lists of nodes that form an array each, shallow ones first."""
+        program = self.program
+        by_depth: dict[int, list[int]] = {}
+        for i in program.order:
+            by_depth.setdefault(program.depth[i], []).append(i)
+        for depth in sorted(by_depth):
+            found: dict[Any, list[int]] = {}
+            array_of = self.array_of.tolist()
+            for i in by_depth[depth]:
+                found.setdefault(self.key(i, array_of), []).append(i)
+            yield from found.values()
+
+    def key(self, i: int, array_of: list[int]) -> Any:
+        varies = self.graph.varies[i]
+        if i in self.program.sums:
+            kinds = {
+                (s, array_of[a], -2) if b is None else (s, *sorted((array_of[a], array_of[b])))
+                for s, a, b in self.program.sums[i]
+            }
+            return varies, frozenset(kinds)
+        op: Op = self.graph.ops[i]
+        sources = [array_of[j] for j in self.graph.args[i]]
+        if op.variadic:
+            last = sources.pop() if op is PICK else None
+            return varies, op.name, last, frozenset(sources)
+        return varies, op.name, *sources
+
+    # One array ----------------------------------------------------------------------------------------------------
+
+    def build(self, nodes: list[int]) -> None:
+        varies = self.graph.varies[nodes[0]]
+        if nodes[0] in self.program.sums:
+            parts = self.sum_parts(nodes)
+            layout = self.as_product(nodes, parts, varies) or self.as_operands(nodes, parts)
+            order, shape = layout
+            array = self.place("sum", shape, varies, take_or_hole(np.array(nodes), order))
+            array.parts = [
+                Part(sign, self.operand(a, order, shape), b and self.operand(b, order, shape), complete)
+                for sign, a, b, complete in parts
+            ]
+        else:
+            op = self.graph.ops[nodes[0]]
+            operands = self.call_operands(op, nodes)
+            order, shape = self.as_operands(nodes, [(1, x, None, True) for x in operands])
+            array = self.place(op, shape, varies, take_or_hole(np.array(nodes), order))
+            array.operands = [self.operand(x, order, shape) for x in operands]
+
+    def operand(self, x: Operand, order: Index, shape: tuple[int, ...]) -> Operand:
+        """The operand's index array, over places of the array instead of nodes."""
+        rows = x.index[np.maximum(order, 0)]
+        if x.source != CONSTANT:
+            rows = np.where((order >= 0)[:, None], rows, -1)
+        rows = rows.reshape(*shape, -1)
+        return Operand(x.source, rows)
+
+    def sum_parts(self, nodes: list[int]) -> list[tuple[int, Operand, Operand | None, bool]]:
+        """For each pair of sources: index arrays with a row for each node and a column for each term."""
+        array_of, place_of = self.array_of, self.place_of
+        terms = [term for i in nodes for term in self.program.sums[i]]
+        owner = np.repeat(np.arange(len(nodes)), [len(self.program.sums[i]) for i in nodes])
+        sign = np.array([s for s, _, _ in terms])
+        a = np.array([x for _, x, _ in terms])
+        b = np.array([-1 if x is None else x for _, _, x in terms])
+        source_a, source_b = array_of[a], np.where(b >= 0, array_of[b], -2)
+        swap = (source_b != -2) & (source_b < source_a)
+        a, b = np.where(swap, b, a), np.where(swap, a, b)
+        source_a, source_b = np.where(swap, source_b, source_a), np.where(swap, source_a, source_b)
+        codes = (sign > 0) + 2 * ((source_a + 2) * (len(self.arrays) + 2) + source_b + 2)
+        parts = []
+        for code in dict.fromkeys(codes.tolist()):
+            chosen = np.flatnonzero(codes == code)
+            first = chosen[0]
+            two = source_b[first] != -2
+            who, x, y = owner[chosen], a[chosen], b[chosen]
+            place_x, place_y = place_of[x], place_of[y] if two else np.zeros(len(chosen), int)
+            if source_a[first] == CONSTANT:
+                place_x = np.zeros(len(chosen), int)
+            by = np.lexsort((place_y, place_x, who))
+            who, x, y = who[by], x[by], y[by]
+            counts = np.bincount(who, minlength=len(nodes))
+            column = np.arange(len(who)) - np.repeat(np.cumsum(counts) - counts, counts)
+            complete = bool((counts == counts[0]).all())
+            if not complete and self.end_together(who, place_of[x], place_of[y] if two else None, counts):
+                column += (counts.max() - counts)[who]
+            shape = (len(nodes), int(counts.max()))
+            first_operand = self.fill(int(source_a[first]), shape, who, column, x)
+            second = self.fill(int(source_b[first]), shape, who, column, y) if two else None
+            parts.append((int(sign[first]), first_operand, second, complete))
+        return parts
+
+    def fill(self, source: int, shape: tuple[int, int], who: Index, column: Index, nodes: Index) -> Operand:
+        """An index array of that shape, -1 where there is no term."""
+        if source == CONSTANT:
+            values = np.zeros(shape)
+            values[who, column] = self.values[nodes]
+            return Operand(source, values)
+        index = np.full(shape, -1)
+        index[who, column] = self.place_of[nodes]
+        return Operand(source, index)
+
+    def end_together(self, who: Index, x: Index, y: Index | None, counts: Index) -> bool:
+        """Whether rows of different length have their ends in common rather than their beginnings, in a factor."""
+        ends = np.cumsum(counts) - 1
+        heads = ends - counts + 1
+        factors = [x] if y is None else [x, y]
+        at_ends, at_heads = (min(len(set(v[at].tolist())) for v in factors) for at in (ends, heads))
+        return at_ends < at_heads
+
+    def call_operands(self, op: Op, nodes: list[int]) -> list[Operand]:
+        rows = [self.graph.args[i] for i in nodes]
+        if op.variadic:
+            index = None
+            if op is PICK:
+                index, rows = [row[-1] for row in rows], [row[:-1] for row in rows]
+            sources = sorted({int(self.array_of[j]) for j in rows[0]})
+            found = []
+            for source in sources:
+                chosen = [[j for j in row if self.array_of[j] == source] for row in rows]
+                counts = [len(row) for row in chosen]
+                who = np.repeat(np.arange(len(rows)), counts)
+                column = np.concatenate([np.arange(n) for n in counts])
+                flat = np.array([j for row in chosen for j in row])
+                found.append(self.fill(source, (len(rows), max(counts)), who, column, flat))
+            if index is not None:
+                found.append(self.fill(int(self.array_of[index[0]]), (len(rows), 1), np.arange(len(rows)),
+                                       np.zeros(len(rows), int), np.array(index)))  # fmt: skip
+            return found
+        columns = np.array(rows).T
+        one = np.arange(len(nodes)), np.zeros(len(nodes), int)
+        return [self.fill(int(self.array_of[column[0]]), (len(nodes), 1), *one, column) for column in columns]
+
+    # The order of the members -------------------------------------------------------------------------------------
+
+    def as_product(
+        self, nodes: list[int], parts: Sequence[tuple[int, Operand, Operand | None, bool]], varies: bool
+    ) -> tuple[Index, tuple[int, ...]] | None:
+        """(order, shape) by which the largest part is a matrix product, or blocks of them; None if none is."""
+        products = [
+            (a.index.size, a, b)
+            for _, a, b, _ in parts
+            if b is not None
+            and a.source != CONSTANT
+            and (a.index.shape[1] > 1 or self.batch_sum(varies, a, b))
+        ]
+        if not products or len(nodes) == 1:
+            return None
+        _, a, b = max(products, key=lambda product: product[0])
+        row, col = classes(a.index), classes(b.index)
+        if row is None or col is None:
+            return None
+        found = blocks(row, col)
+        if found is None:
+            return None
+        block, row, col, shape = found
+        if shape[1] == shape[2] == 1:
+            return None
+        _, r, c = shape
+        order = np.full(shape, -1)
+        order[block, row, col] = np.arange(len(nodes))
+        if r > 1 and c > 1:
+            here = order[0]
+            down, right = abs(here[1, 0] - here[0, 0]), abs(here[0, 1] - here[0, 0])
+            if (here[:2, :2] < 0).any():  # a hole near the corner: ask the other one
+                here = here[::-1, ::-1]
+                down, right = abs(here[1, 0] - here[0, 0]), abs(here[0, 1] - here[0, 0])
+            if down < right:
+                order = order.transpose(0, 2, 1)
+        return order.ravel(), tuple(d for d in order.shape if d > 1)
+
+    def batch_sum(self, varies: bool, a: Operand, b: Operand) -> bool:
+        return not varies and all(x.source != CONSTANT and self.arrays[x.source].varies for x in (a, b))
+
+    def as_operands(
+        self, nodes: list[int], parts: Sequence[tuple[int, Operand, Operand | None, bool]]
+    ) -> tuple[Index, tuple[int, ...]]:
+        """(order, shape) after the largest operand, or after what makes all operands affine."""
+        operands = [x for _, a, b, _ in parts for x in (a, b) if x is not None and x.source != CONSTANT]
+        count = len(nodes)
+        if count == 1:
+            return np.zeros(1, int), ()
+        operands.sort(key=lambda x: (-self.arrays[x.source].size, -x.source))
+        for x in operands:
+            source = self.arrays[x.source]
+            if x.index.shape[1] == 1 and source.kind != "parameter":
+                places = x.index[:, 0]
+                order = np.full(source.size, -1)
+                order[places] = np.arange(count)
+                if count == (order >= 0).sum() == (source.members >= 0).sum():
+                    return order, source.shape
+        rows = self.coordinates(operands)
+        by_place = [np.lexsort((np.arange(count), x.index[:, 0])) for x in operands]
+        orders = [
+            order for order, x in zip(by_place, operands, strict=True) if len(set(x.index[:, 0])) == count
+        ]
+        orders += [np.arange(count), *by_place]
+        for order in orders:
+            shape = periods(rows[order]) if rows.shape[1] else [count]
+            if shape is not None:
+                return order, tuple(shape)
+        return orders[0], (count,)
+
+    def coordinates(self, operands: Sequence[Operand]) -> Index:
+        """For each node where its operands lie, along each axis of their arrays: a row of numbers."""
+        columns = []
+        for x in operands:
+            source = self.arrays[x.source]
+            index = x.index if (x.index >= 0).all() else x.index.max(axis=1, keepdims=True)
+            if source.shape:
+                coordinates = np.unravel_index(np.maximum(index, 0), source.shape)
+                columns += coordinates
+        count = len(operands[0].index) if operands else 0
+        return np.concatenate(columns, axis=1) if columns else np.zeros((count, 0), int)
+
+
+def take_or_hole(nodes: Index, order: Index) -> Index:
+    return np.where(order >= 0, nodes[np.maximum(order, 0)], -1)
+
+
+def classes(index: Index) -> Index | None:
+    """For each row of an index array the number of its class: equal rows, or rows that agree wherever both have a
+    term (a causal row is the beginning of a longer one). Numbers rise with the rows' first positions."""
+    known = index >= 0
+    if known.all():
+        keys = [row.tobytes() for row in np.ascontiguousarray(index)]
+        first: dict[Any, int] = {}
+        for i, key in enumerate(keys):
+            first.setdefault(key, i)
+        by_place = sorted(first.values(), key=lambda i: index[i].tolist())
+        number = {keys[i]: k for k, i in enumerate(by_place)}
+        return np.array([number[key] for key in keys])
+    column = int(known.sum(axis=0).argmax())  # one in which all rows have a term
+    if not known[:, column].all():
+        return None
+    starts, number_of = np.unique(index[:, column], return_inverse=True)
+    merged = np.full((len(starts), index.shape[1]), -1)
+    np.maximum.at(merged, number_of, index)
+    return number_of if (merged[number_of][known] == index[known]).all() else None
+
+
+def blocks(row: Index, col: Index) -> tuple[Index, Index, Index, tuple[int, int, int]] | None:
+    """Nodes as pairs (row, column) of blocks that share neither: (block, row within, column within, shape).
+
+    None unless all blocks have one shape, most of whose places are taken, and no pair stands twice.
+    """
+    rows, cols = int(row.max()) + 1, int(col.max()) + 1
+    if rows * cols > 64 * len(row) + 4096:
+        return None
+    there = np.zeros((rows, cols), bool)
+    there[row, col] = True
+    if there.sum() != len(row):
+        return None
+    block_of_row, block_of_col = np.full(rows, -1), np.full(cols, -1)
+    count = 0
+    for start in range(rows):
+        if block_of_row[start] >= 0:
+            continue
+        new_rows = np.zeros(rows, bool)
+        new_rows[start] = True
+        while True:
+            new_cols = there[new_rows].any(axis=0)
+            more = there[:, new_cols].any(axis=1)
+            if (more == new_rows).all():
+                break
+            new_rows = more
+        block_of_row[new_rows], block_of_col[new_cols] = count, count
+        count += 1
+    sizes_r, sizes_c = np.bincount(block_of_row), np.bincount(block_of_col)
+    if (sizes_r != sizes_r[0]).any() or (sizes_c != sizes_c[0]).any():
+        return None
+    shape = (count, int(sizes_r[0]), int(sizes_c[0]))
+    if len(row) < 0.4 * shape[0] * shape[1] * shape[2]:
+        return None
+
+    def within(block_of: Index, size: int) -> Index:
+        place = np.empty(len(block_of), int)
+        place[np.argsort(block_of, kind="stable")] = np.tile(np.arange(size), count)
+        return place
+
+    return (
+        block_of_row[row],
+        within(block_of_row, shape[1])[row],
+        within(block_of_col, shape[2])[col],
+        shape,
+    )
+
+
+PICK = TABLE["pick"]

@@ -1,0 +1,407 @@
+"""compile: a function of scalars in, a program of arrays out."""
+
+from __future__ import annotations
+
+import functools
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from ..value import Value
+from . import build
+from .build import Built, Recorded
+from .record import Recording, to_graph
+from .store import Store
+
+DTYPES = {"float64": np.float64, "float32": np.float32}
+Shapes = Sequence[tuple[int, ...]]
+
+
+class Program:
+    """A compiled function; `compile` makes it.
+
+    Called with arrays, it returns what the function returns, for each sample of a batch; `value_and_grad` returns the
+    function's mean over the batch and its gradient. The first call for samples of a shape records and compiles.
+    """
+
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        wrt: Any = None,
+        batch: bool = False,
+        reduction: str = "mean",
+        dtype: Any = "float64",
+        seed: int = 0,
+        record: Callable[[Shapes], tuple[Recorded, Any]] | None = None,
+        take_over: bool = False,
+    ) -> None:
+        if not callable(f):
+            raise TypeError(f"compile needs a function. Received: {type(f).__name__}")
+        if reduction not in ("mean", "sum"):
+            raise ValueError(f"reduction must be 'mean' or 'sum'. Received: {reduction!r}")
+        name = getattr(dtype, "__name__", None) or str(dtype)
+        if name not in DTYPES:
+            raise ValueError(f"dtype must be 'float64' or 'float32'. Received: {dtype!r}")
+        functools.update_wrapper(self, f, updated=())
+        self.f, self.batch, self.reduction, self.dtype = f, bool(batch), reduction, np.dtype(DTYPES[name])
+        self.rng, self.take_over = np.random.default_rng(seed), take_over
+        self.wrt, self.wrt_values, self.single = wrt, *parameters_of(wrt)
+        self.title = getattr(f, "__name__", type(f).__name__).strip("<>")
+        self.record = record or self.record_call
+        self.versions: dict[Any, Version] = {}
+        self.last: Version | None = None
+
+    # Calling ------------------------------------------------------------------------------------------------------
+
+    def __call__(self, *args: Any) -> Any:
+        """f of each sample of the batch, as an array; without a batch, f of the one sample."""
+        arrays, version = self.version(args)
+        return version.forward(arrays)
+
+    def value_and_grad(self, *args: Any) -> tuple[float, Any]:
+        """(the mean of f over the batch, or the sum; its gradient in the order of `wrt`)."""
+        arrays, version = self.version(args)
+        return version.gradient(arrays)
+
+    @property
+    def source(self) -> str:
+        """The text of what has been compiled, for samples of the shape that came last."""
+        if self.last is None or not self.last.built:
+            raise RuntimeError(
+                "a program has a source once it was called: it learns shapes from its arguments"
+            )
+        return "\n\n".join(built.source for built in self.last.built.values())
+
+    def draw(self) -> Any:
+        """The program's arrays, and which is computed from which, as a graphviz.Digraph."""
+        from .picture import draw
+
+        if self.last is None or not self.last.built:
+            raise RuntimeError(
+                "a program has a picture once it was called: it learns shapes from its arguments"
+            )
+        return draw([*self.last.built.values()][-1])
+
+    def __repr__(self) -> str:
+        return f"<program {self.title}, compiled for {len(self.versions)} shapes>"
+
+    # Arguments ----------------------------------------------------------------------------------------------------
+
+    def version(self, args: Sequence[Any]) -> tuple[list[Any], Version]:
+        """The arguments as arrays, and what is compiled for samples of their shapes."""
+        arrays = [
+            a if type(a) is np.ndarray and a.dtype == self.dtype else self.array(k, a)
+            for k, a in enumerate(args)
+        ]
+        if self.batch:
+            self.check_batch(arrays)
+            key = tuple([a.shape[1:] for a in arrays])
+        else:
+            key = tuple([a.shape for a in arrays])
+        version = self.versions.get(key)
+        if version is not None and version.store is not None and version.store.changed():
+            self.versions.clear()  # frozen or freed since: other gradients are wanted
+            version = None
+        if version is None:
+            version = self.versions[key] = Version(self, key)
+        self.last = version
+        return arrays, version
+
+    def array(self, k: int, x: Any) -> Any:
+        if isinstance(x, Value) or callable(getattr(x, "backward", None)):
+            raise TypeError(
+                f"a compiled program takes numbers and arrays. Received: {type(x).__name__} as argument {k}"
+            )
+        try:
+            array = np.asarray(x)
+            if array.dtype.kind not in "iu":
+                array = np.asarray(array, dtype=self.dtype)
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"a compiled program takes numbers and arrays of one shape each. Received: {type(x).__name__} as argument {k}"
+            ) from None
+        return array
+
+    def check_batch(self, arrays: Sequence[Any]) -> None:
+        sizes = {len(a) if a.ndim else None for a in arrays}
+        if len(sizes) != 1 or None in sizes or 0 in sizes:
+            shown = ", ".join(str(a.shape) for a in arrays) or "no arguments"
+            raise ValueError(
+                f"{self.title} was compiled with batch=True: each argument needs a leading axis of the same size, at "
+                f"least 1, one entry a sample. Received: {shown}"
+            )
+
+    # Recording ----------------------------------------------------------------------------------------------------
+
+    def record_call(self, shapes: Shapes) -> tuple[Recorded, Any]:
+        """f recorded on a sample of these shapes, and the structure of what it returned."""
+        with undisturbed():
+            recording = Recording(self.f, shapes)
+            flat = [*flatten(recording.output)]
+            graph, outputs, parameters = to_graph(
+                flat, recording.inputs, self.wrt_values, recording.made_here, self.batch
+            )
+            trees = structure(recording.output, iter(outputs))
+        places = None if self.wrt is None else list(range(len(self.wrt_values)))
+        return Recorded(graph, outputs, recording.names, [*shapes], parameters, places, self.title), trees
+
+
+class Version:
+    """A program for samples of one shape. Its functions are built when they are first called."""
+
+    def __init__(self, program: Program, shapes: Shapes) -> None:
+        self.program = program
+        self.recorded, self.trees = program.record(shapes)
+        self.built: dict[str, Built] = {}
+        self.store: Store | None = None
+        values = self.recorded.parameters
+        if values:
+            own = program.dtype if program.take_over else np.float64
+            self.store = Store(values, own, program.take_over)
+        same = self.store is not None and self.store.array.dtype == program.dtype
+        self.p = self.store.array if same and self.store else np.zeros(len(values), program.dtype)
+        self.fetches = self.store is not None and (self.store.shared() or not same)
+        self.g = np.zeros(len(program.wrt_values), program.dtype)
+
+    def ready(self, built: Built, arrays: list[Any]) -> None:
+        """Before a call: parameters that live elsewhere, and whether integers are where they must be."""
+        if self.fetches and self.store is not None:
+            self.store.fetch()
+            if self.p is not self.store.array:
+                self.p[...] = self.store.array
+        for k, rows in built.index_inputs.items():
+            check_index(self.recorded.names[k], arrays[k], rows)
+
+    def forward(self, arrays: list[Any]) -> Any:
+        built = self.built.get("forward")
+        if built is None:
+            with undisturbed():
+                built = self.built["forward"] = build.forward(self, self.trees)
+        self.ready(built, arrays)
+        if built.straight:
+            return built.function(
+                *[a.ravel().tolist() if a.ndim else a.item() for a in arrays], *self.parameters(built)
+            )
+        with np.errstate(all="ignore"):
+            out = built.function(*arrays)
+        return self.returned(self.trees, iter(out if type(out) is tuple else (out,)), arrays)
+
+    def returned(self, tree: Any, found: Iterator[Any], arrays: list[Any]) -> Any:
+        """The arrays in the structure of what f returned."""
+        if isinstance(tree, (tuple, list)):
+            return tuple(self.returned(branch, found, arrays) for branch in tree)
+        if isinstance(tree, dict):
+            return {key: self.returned(branch, found, arrays) for key, branch in tree.items()}
+        out = np.asarray(next(found), self.program.dtype)
+        if not self.program.batch:
+            return out.copy() if tree.ndim else float(out)
+        shape = (len(arrays[0]), *tree.shape)
+        return np.broadcast_to(out, shape).copy() if out.shape != shape or out.base is not None else out
+
+    def gradient(self, arrays: list[Any]) -> tuple[float, Any]:
+        value = self.gradient_in_place(arrays)
+        program = self.program
+        if program.wrt is None:
+            value, *slopes = value
+            return float(value), self.by_inputs(slopes, arrays)
+        if type(value) is tuple:
+            value, slopes = value
+            return float(value), slopes[0] if program.single else np.array(slopes)
+        return float(value), float(self.g[0]) if program.single else self.g.copy()
+
+    def by_inputs(self, slopes: list[Any], arrays: list[Any]) -> Any:
+        found = []
+        for slope, array in zip(slopes, arrays, strict=True):
+            slope = np.asarray(slope, self.program.dtype)
+            full = np.broadcast_to(
+                slope.reshape(array.shape) if slope.size == array.size else slope, array.shape
+            )
+            found.append(full.copy() if array.ndim else float(full))
+        return found[0] if len(found) == 1 else tuple(found)
+
+    def gradient_in_place(self, arrays: list[Any]) -> Any:
+        """The value; the gradient by the parameters is left in `g`."""
+        built = self.built.get("gradient")
+        if built is None:
+            self.check_scalar()
+            with undisturbed():
+                built = self.built["gradient"] = build.gradient(self)
+        self.ready(built, arrays)
+        if built.straight:
+            return built.function(
+                *[a.ravel().tolist() if a.ndim else a.item() for a in arrays], *self.parameters(built)
+            )
+        with np.errstate(all="ignore"):
+            return built.function(*arrays)
+
+    def parameters(self, built: Built) -> list[Any]:
+        return [self.p.tolist()] if len(self.p) else []
+
+    def check_scalar(self) -> None:
+        if not isinstance(self.trees, np.ndarray) or self.trees.ndim:
+            raise TypeError(
+                f"a gradient is taken of a function that returns one number. Received: {self.program.title} returns "
+                f"{'an array of shape ' + str(self.trees.shape) if isinstance(self.trees, np.ndarray) else 'several'}"
+            )
+
+
+def check_index(name: str, array: Any, rows: int) -> None:
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name} is used as an index and needs integers. Received: an array of {array.dtype}")
+    if array.size and (array.min() < 0 or array.max() >= rows):
+        raise IndexError(
+            f"{name} is used as an index from 0 to {rows - 1}. Received: {array.min()} to {array.max()}"
+        )
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Without the garbage collector, which would look at every node again and again: there are no cycles."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def parameters_of(wrt: Any) -> tuple[list[Value], bool]:
+    """The Values by which to differentiate, and whether it is a single one."""
+    if wrt is None:
+        return [], False
+    if isinstance(wrt, Value):
+        return [wrt], True
+    if callable(getattr(wrt, "parameters", None)):
+        return list(wrt.parameters()), False
+    if isinstance(wrt, (list, tuple)) and all(isinstance(v, Value) for v in wrt):
+        return list(wrt), False
+    shown = type(wrt).__name__
+    if isinstance(wrt, (list, tuple)):
+        shown += f" with a {next(type(v).__name__ for v in wrt if not isinstance(v, Value))}"
+    raise TypeError(
+        f"wrt must be a Module, a Value, a list of Values, or None for the inputs. Received: {shown}"
+    )
+
+
+# What a function returns ------------------------------------------------------------------------------------------
+
+
+def flatten(tree: Any) -> Iterator[Any]:
+    if isinstance(tree, np.ndarray):
+        yield from tree.ravel().tolist()
+    elif isinstance(tree, dict):
+        for branch in tree.values():
+            yield from flatten(branch)
+    elif isinstance(tree, (list, tuple)):
+        for branch in tree:
+            yield from flatten(branch)
+    elif isinstance(tree, (Value, int, float, np.number)):
+        yield tree
+    else:
+        raise TypeError(
+            f"a compiled function must return numbers, or lists, arrays or tuples of them. Received: {type(tree).__name__}"
+        )
+
+
+def structure(tree: Any, nodes: Iterator[int]) -> Any:
+    """The same structure with arrays of nodes: lists of one shape are an array; tuples and dicts stay what they are."""
+    if isinstance(tree, dict):
+        return {key: structure(branch, nodes) for key, branch in tree.items()}
+    if isinstance(tree, tuple):
+        return tuple(structure(branch, nodes) for branch in tree)
+    if isinstance(tree, (list, np.ndarray)):
+        branches = [structure(branch, nodes) for branch in tree]
+        if all(isinstance(b, np.ndarray) and b.shape == branches[0].shape for b in branches):
+            return np.array(branches, dtype=int)
+        return tuple(branches)
+    return np.array(next(nodes))
+
+
+# The two ways in --------------------------------------------------------------------------------------------------
+
+
+def compile(
+    f: Any = None,
+    *,
+    wrt: Any = None,
+    batch: bool = False,
+    reduction: str = "mean",
+    dtype: Any = "float64",
+    seed: int = 0,
+) -> Any:
+    """Compile a function of scalars, written for one sample, into the NumPy that a person would have written.
+
+    f is called once, on inputs without numbers, for each shape of its arguments: a number for a sample that is one,
+    an array of them for any other. What it computes is recorded, differentiated by the rules of the table, and
+    turned into arrays and products of matrices; see `source`.
+
+        program(X, Y)                   f of each sample: arrays with a leading batch axis in and out
+        program.value_and_grad(X, Y)    the mean of f over the batch, and its gradient
+        program.source                  the program's text
+
+    `wrt`: a Module or a list of Values gives the gradient as one array in their order, a Value as a float, None the
+    gradient by each argument. Parameters, all Values that f reads, are read anew at each call. With `batch=False` there
+    is one sample and no batch axis, and a small program is plain Python on floats. `reduction` is "mean" or "sum",
+    `dtype` "float64" or "float32"; `seed` begins the random numbers of `autograd.uniform`.
+
+    Integers stay integers: they may be the index of `take`. A Python `if`, float(), int(), an index or a comparison on
+    what depends on an input raises TypeError, for it would be decided once and for all.
+
+    >>> import numpy as np
+    >>> w = Value(3.0, label="w")
+    >>> program = compile(lambda x, y: (w * x - y) ** 2, wrt=[w], batch=True)
+    >>> program(np.array([1.0, 2.0]), np.array([3.0, 5.0]))
+    array([0., 1.])
+    >>> program.value_and_grad(np.array([1.0, 2.0]), np.array([3.0, 5.0]))
+    (0.5, array([2.]))
+
+    As a decorator: `@compile`, or `@compile(batch=True)`.
+    """
+    options = {"wrt": wrt, "batch": batch, "reduction": reduction, "dtype": dtype, "seed": seed}
+    return functools.partial(compile, **options) if f is None else Program(f, **options)
+
+
+def compile_graph(
+    outputs: Any, *, inputs: Sequence[Value], wrt: Any = None, dtype: Any = "float64"
+) -> Program:
+    """Compile what has been recorded already: Values that nobody planned to compile.
+
+    `inputs` are the Values that become the program's arguments, in order, one number each; `outputs` is a Value, or a
+    list of them. Other leaves are parameters, whose numbers are read at each call.
+
+    >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
+    >>> program = compile_graph(a * b + b, inputs=[a, b])
+    >>> program(4.0, 5.0), program.value_and_grad(4.0, 5.0)
+    (25.0, (25.0, (5.0, 5.0)))
+    """
+    inputs = list(inputs)
+    for v in inputs:
+        if not isinstance(v, Value):
+            raise TypeError(f"each input must be a Value. Received: {type(v).__name__}")
+    flat = [*flatten(outputs)]
+    wrt_values, _ = parameters_of(wrt)
+    if set(wrt_values) & set(inputs):
+        raise ValueError(
+            "a Value is either an input or in wrt; the gradient by the inputs is that of wrt=None"
+        )
+
+    def record(shapes: Shapes) -> tuple[Recorded, Any]:
+        if len(shapes) != len(inputs) or any(shapes):
+            raise TypeError(f"this program takes {len(inputs)} numbers. Received: shapes {[*shapes]}")
+        with undisturbed():
+            graph, nodes, parameters = to_graph(
+                flat, [[v] for v in inputs], wrt_values, lambda v: False, False
+            )
+            names = [v.label or f"x{i}" for i, v in enumerate(inputs)]
+            trees = structure(outputs, iter(nodes))
+        places = None if wrt is None else list(range(len(wrt_values)))
+        return Recorded(graph, nodes, names, [*shapes], parameters, places, "graph"), trees
+
+    def graph(*args: float) -> Any:  # only for its name
+        raise RuntimeError("a recorded graph is not called")
+
+    return Program(graph, wrt=wrt, dtype=dtype, record=record)

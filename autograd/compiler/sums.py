@@ -1,0 +1,108 @@
+"""Third pass: whatever is linear becomes a sum of products, and what is used once goes into the sum that uses it.
+
+    b + w1 x1 + w2 x2        [(1, b, None), (1, w1, x1), (1, w2, x2)]        terms (sign, factor, other factor)
+
+After it there are only sums and the table's other operations. In a sum that does not vary from sample to sample, a
+term that does is meant to be summed over all samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..ops import TABLE, Op
+from .graph import ADD, BATCH_SUM, MUL, NEG, SUB, SUM, Graph
+
+DOT = TABLE["dot"]
+LINEAR = {ADD, SUB, MUL, NEG, SUM, DOT, BATCH_SUM}
+Term = tuple[int, int, int | None]
+
+
+@dataclass
+class Program:
+    """What is left to compute: `sums` and `calls` by node, the nodes in order, and how deep each lies."""
+
+    graph: Graph
+    outputs: Sequence[int]
+    sums: dict[int, list[Term]] = field(default_factory=dict)
+    calls: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    order: list[int] = field(default_factory=list)
+    depth: dict[int, int] = field(default_factory=dict)
+
+
+def count_uses(graph: Graph, live: Sequence[int], outputs: Sequence[int]) -> dict[int, int]:
+    uses = dict.fromkeys(live, 0)
+    for i in live:
+        if isinstance(graph.ops[i], Op):
+            for j in graph.args[i]:
+                uses[j] += 1
+    for i in outputs:
+        uses[i] += 2  # an output is wanted itself, not only within another
+    return uses
+
+
+def fold(graph: Graph, outputs: Sequence[int]) -> Program:
+    """The program that computes the outputs."""
+    live = graph.live(outputs)
+    uses = count_uses(graph, live, outputs)
+    program = Program(graph, outputs)
+    ops, args, varies, sums = graph.ops, graph.args, graph.varies, program.sums
+    inlined: set[int] = set()
+
+    def part(sign: int, j: int, here: bool) -> list[Term]:
+        """j as terms of a larger sum: its own terms where nobody else wants j."""
+        if j in sums and uses[j] == 1 and varies[j] == here:
+            inlined.add(j)
+            return sums[j] if sign > 0 else [(-s, a, b) for s, a, b in sums[j]]
+        return [(sign, j, None)]
+
+    for i in live:
+        op = ops[i]
+        if op is MUL:
+            sign, factors = 1, list(args[i])
+            for k, j in enumerate(factors):
+                if uses[j] == 1 and j in sums and len(sums[j]) == 1 and sums[j][0][2] is None:  # a sign
+                    sign, factors[k] = sign * sums[j][0][0], sums[j][0][1]
+                    inlined.add(j)
+            sums[i] = [(sign, factors[0], factors[1])]
+        elif op is BATCH_SUM:
+            sums[i] = part(1, args[i][0], True)
+        elif op is SUM:
+            sums[i] = [term for j in args[i] for term in part(1, j, varies[i])]
+        elif op is ADD or op is SUB:
+            x, y = args[i]
+            sums[i] = part(1, x, varies[i]) + part(1 if op is ADD else -1, y, varies[i])
+        elif op is NEG:
+            sums[i] = part(-1, args[i][0], varies[i])
+        elif op is DOT:
+            n = len(args[i]) // 2
+            bias = args[i][-1]
+            start = [] if graph.value(bias) == 0.0 else part(1, bias, varies[i])
+            sums[i] = start + [(1, w, x) for w, x in zip(args[i][:n], args[i][n:-1], strict=True)]
+        elif isinstance(op, Op):
+            program.calls[i] = args[i]
+    depth = program.depth
+    for i in live:
+        if i in inlined:
+            continue
+        if i in sums:
+            below = [x for _, a, b in sums[i] for x in (a, b) if x is not None]
+        elif i in program.calls:
+            below = list(args[i])
+        else:
+            depth[i] = 0
+            continue
+        depth[i] = 1 + max([depth[j] for j in below], default=0)
+        program.order.append(i)
+    for i in inlined:
+        del sums[i]
+    return program
+
+
+def describe(program: Program) -> dict[str, Any]:
+    """How much is left: for tests and for choosing a kind of program."""
+    products = sum(b is not None for terms in program.sums.values() for _, _, b in terms)
+    terms = sum(map(len, program.sums.values()))
+    return {"sums": len(program.sums), "calls": len(program.calls), "terms": terms, "products": products}

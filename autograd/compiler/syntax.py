@@ -1,0 +1,155 @@
+"""Small pieces of Python's syntax tree, from which the generated text is built; nothing is ever pasted as text."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+Expr = ast.expr
+
+
+def name(identifier: str) -> Expr:
+    return ast.Name(identifier, ast.Load())
+
+
+def number(x: float) -> Expr:
+    """A number as a person writes it: 2 for 2.0, np.inf, -3."""
+    if math.isnan(x):
+        return attribute(name("np"), "nan")
+    if x < 0 or (x == 0 and math.copysign(1.0, x) < 0):
+        return ast.UnaryOp(ast.USub(), number(-x) if x else ast.Constant(0.0))
+    if math.isinf(x):
+        return attribute(name("np"), "inf")
+    return ast.Constant(int(x) if float(x).is_integer() and x < 2**53 else float(x))
+
+
+def attribute(x: Expr, what: str) -> Expr:
+    return ast.Attribute(x, what, ast.Load())
+
+
+def call(f: Expr, *args: Expr, **named: Expr) -> Expr:
+    return ast.Call(f, list(args), [ast.keyword(k, v) for k, v in named.items()])
+
+
+def np_call(f: str, *args: Expr, **named: Expr) -> Expr:
+    return call(attribute(name("np"), f), *args, **named)
+
+
+def method(x: Expr, f: str, *args: Expr, **named: Expr) -> Expr:
+    return call(attribute(x, f), *args, **named)
+
+
+def integers(xs: Iterable[int]) -> list[Expr]:
+    return [number(x) for x in xs]
+
+
+def axis(*axes: int) -> Expr:
+    return number(axes[0]) if len(axes) == 1 else tuple_of(integers(axes))
+
+
+def tuple_of(xs: Iterable[Expr]) -> Expr:
+    return ast.Tuple(list(xs), ast.Load())
+
+
+def list_of(xs: Iterable[Expr]) -> Expr:
+    return ast.List(list(xs), ast.Load())
+
+
+def dict_of(xs: dict[Any, Expr]) -> Expr:
+    return ast.Dict([ast.Constant(key) for key in xs], [*xs.values()])
+
+
+def index(x: Expr, items: Sequence[Any]) -> Expr:
+    """x[items]: ints, slices, None, Ellipsis, or expressions."""
+
+    def item(i: Any) -> Expr:
+        if isinstance(i, slice):
+            lower = None if not i.start else number(i.start)
+            return ast.Slice(lower, None if i.stop is None else number(i.stop), None)
+        if isinstance(i, ast.AST):
+            return i  # type: ignore[return-value]
+        return ast.Constant(i) if i is None or i is Ellipsis else number(i)
+
+    found = [item(i) for i in items]
+    return ast.Subscript(x, found[0] if len(found) == 1 else tuple_of(found), ast.Load())
+
+
+OPERATORS: dict[str, ast.operator] = {
+    "+": ast.Add(), "-": ast.Sub(), "*": ast.Mult(), "/": ast.Div(), "@": ast.MatMult()
+}  # fmt: skip
+
+
+def binary(x: Expr, operator: str, y: Expr) -> Expr:
+    return ast.BinOp(x, OPERATORS[operator], y)
+
+
+def negative(x: Expr) -> Expr:
+    return ast.UnaryOp(ast.USub(), x)
+
+
+@functools.lru_cache(None)
+def template(text: str) -> tuple[Expr, tuple[int, ...]]:
+    """A spelling of the table, {0} and so on as names, and how often it mentions each operand."""
+    tree = ast.parse(text.format(*(f"operand_{i}" for i in range(9))), mode="eval").body
+    names = [n.id for n in ast.walk(tree) if isinstance(n, ast.Name)]
+    return tree, tuple(names.count(f"operand_{i}") for i in range(9))
+
+
+class Replace(ast.NodeTransformer):
+    """Puts expressions in the place of names."""
+
+    def __init__(self, by_name: dict[str, Expr]) -> None:
+        self.by_name = by_name
+
+    def visit_Name(self, node: ast.Name) -> Expr:
+        return self.by_name.get(node.id, node)
+
+
+def fill(text: str, operands: Sequence[Expr]) -> Expr:
+    """The table's spelling of an operation on these operands."""
+    tree, _ = template(text)
+    return replace(tree, {f"operand_{i}": x for i, x in enumerate(operands)})
+
+
+def replace(tree: Expr, by_name: dict[str, Expr]) -> Expr:
+    return Replace(by_name).visit(copy(tree))  # type: ignore[no-any-return]
+
+
+def copy(tree: Expr) -> Expr:
+    """A copy of the tree; leaves that nothing changes are shared."""
+    if isinstance(tree, (ast.Constant, ast.operator, ast.unaryop, ast.expr_context)):
+        return tree
+    fields = {}
+    for key, x in ast.iter_fields(tree):
+        if isinstance(x, list):
+            x = [copy(y) if isinstance(y, ast.AST) else y for y in x]  # type: ignore[arg-type]
+        elif isinstance(x, ast.AST):
+            x = copy(x)  # type: ignore[arg-type]
+        fields[key] = x
+    return type(tree)(**fields)
+
+
+def names_in(tree: Expr) -> list[str]:
+    return [n.id for n in ast.walk(tree) if isinstance(n, ast.Name)]
+
+
+def text(tree: Expr) -> str:
+    return ast.unparse(tree)
+
+
+def array_text(values: Any) -> Expr | None:
+    """A short array of numbers, written out: np.arange(10), np.array([1, 2]). None where it is too long to read."""
+    if values.ndim == 1 and len(values) > 2 and np.array_equal(values, np.arange(len(values))):
+        return np_call("arange", number(len(values)))
+    if values.size > 12:
+        return None
+
+    def listed(xs: Any) -> Expr:
+        return ast.List([listed(x) for x in xs], ast.Load()) if isinstance(xs, list) else number(xs)
+
+    return np_call("array", listed(values.tolist()))
