@@ -100,7 +100,9 @@ class Op:
                 p.default for p in self.signature.parameters.values() if p.default is not p.empty
             )
             self.parameters = parameters or len(self.defaults)
-        self.numpy = numpy or f"np.{name}({', '.join(f'{{{i}}}' for i in range(len(rules)))})"
+        self.numpy = numpy or (
+            f"{'np.' * hasattr(np, name)}{name}({', '.join(f'{{{i}}}' for i in range(len(rules)))})"
+        )
         intervals: Any = domain if isinstance(domain[0], tuple) else [domain] * len(rules)
         self.domain: tuple[Interval, ...] = tuple(intervals)
 

@@ -49,7 +49,15 @@ def value_and_gradient(recorded: Recorded, reduction: str) -> tuple[int, list[in
     """Nodes of the value, reduced over the batch, and of its gradient."""
     graph, (root,) = recorded.graph, recorded.outputs
     inputs = [i for i, kind in enumerate(graph.ops) if kind == "input"]
-    targets = inputs if recorded.wrt is None else [graph.parameters[k] for k in recorded.wrt]
+    if recorded.wrt is None:
+        return value_and_slopes(graph, root, reduction, inputs)
+    free = [k for k in recorded.wrt if recorded.parameters[k].requires_grad]
+    value, slopes = value_and_slopes(graph, root, reduction, [graph.parameters[k] for k in free])
+    found = dict(zip(free, slopes, strict=True))  # what is frozen has gradient 0
+    return value, [found.get(k, graph.literal(0.0)) for k in recorded.wrt]
+
+
+def value_and_slopes(graph: Graph, root: int, reduction: str, targets: list[int]) -> tuple[int, list[int]]:
     one = graph.literal(1.0)
     if not graph.batch:
         return root, differentiate(graph, {root: one}, targets)
@@ -153,7 +161,7 @@ def gradient(version: Any) -> Built:
 
 def finish(version: Any, emitter: Emitter, kind: str, source: str) -> Built:
     dtype = version.program.dtype
-    constants = {k: v.astype(dtype) if v.dtype.kind == "f" else v for k, v in emitter.constants.items()}
+    constants = {k: v.astype(dtype) if getattr(v, "dtype", None) == float else v for k, v in emitter.constants.items()}
     given = {"p": version.p, "g": version.g, "rng": version.program.rng, **constants}
     scope = execute(source, given, version.recorded.title)
     return Built(scope[kind], source, emitter.integer_inputs, emitter)
@@ -229,11 +237,8 @@ def into_vector(emitter: Emitter, slopes: Sequence[int]) -> tuple[list[tuple[str
         )
         if found is None or not all(found.places):
             places = [place for _, place in pairs]
-            expr = (
-                emitter.output(np.array([slopes[place] for place in places]))
-                if len(pairs) > 1
-                else emitter.source(source)
-            )
+            nodes = [slopes[place] for place in places]
+            expr = emitter.output(np.array(nodes if len(nodes) > 1 else nodes[0]))
             where = s.number(places[0]) if len(pairs) == 1 else emitter.constant(np.array(places))
             key = f"g[{s.text(s.replace(where, {k: s.name(v.name) for k, v in emitter.by_key.items()}))}] = "
             results.append((key, expr))

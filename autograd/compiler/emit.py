@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import __all__ as array_formulas
 from ..ops import TABLE, Op
 from . import syntax as s
 from .grouping import CONSTANT, PICK, Array, Grouping, Operand, Part
@@ -161,7 +162,8 @@ class Emitter:
         while slices and slices[-1] == slice(None):
             slices.pop()
         if slices:
-            expr = s.index(expr, lead + slices)
+            alone = flat and not found.order  # one parameter: an index alone would copy it
+            expr = s.index(expr, lead + slices + [Ellipsis] * alone)
         rank = len(found.order)
         order = found.order
         if order != tuple(range(rank)):
@@ -310,15 +312,24 @@ class Emitter:
             terms.append((part.sign, rank, expr))
             fills.append(self.fill_of_term(array, part))
         if array.holes:
-            total = sum(fills) if fills else 0.0
-            self.fills[array.number] = total
+            endless = {f for f in fills if math.isinf(f)}  # beside it no other number matters
+            self.fills[array.number] = endless.pop() if len(endless) == 1 else sum(fills)
         order = sorted(range(len(terms)), key=lambda k: (terms[k][0] < 0, terms[k][1]))
         sign, _, total_expr = terms[order[0]]
         expr = s.negative(total_expr) if sign < 0 else total_expr
         for k in order[1:]:
             sign, _, term = terms[k]
             expr = s.binary(expr, "+" if sign > 0 else "-", term)
-        return expr
+        return self.full(array, expr, [x for part in array.parts for x in (part.a, part.b) if x is not None])
+
+    def full(self, array: Array, expr: Expr, operands: Sequence[Operand]) -> Expr:
+        """The expression with all the array's axes, also those along which all members are the same."""
+        reached = [self.depends(x) for x in operands]
+        missing = [n > 1 and not any(d[k] for d in reached) for k, n in enumerate(array.shape)]
+        if not any(missing) and (not array.varies or any(self.varies(x) for x in operands)):
+            return expr
+        lead = [s.name("n")] if array.varies else []
+        return s.np_call("broadcast_to", expr, s.tuple_of([*lead, *s.integers(array.shape)]))
 
     def fill_of_term(self, array: Array, part: Part) -> float:
         if not array.holes:
@@ -412,6 +423,11 @@ class Emitter:
         neither = [k for k in axes if not da[k] and not db[k]]
         if (rows and cols and cols[0] < rows[0]) or (not rows and cols):
             a, b, va, vb, rows, cols = b, a, vb, va, cols, rows
+        if over_batch and va != vb and a.index.shape[-1] == 1 and not any(db if va else da):
+            x, y = (a, b) if va else (b, a)
+            return s.binary(self.read(trimmed(y)), "*", s.method(self.read(trimmed(x)), "sum", axis=s.axis(0)))
+        if a.index.shape[-1] > 1 and not (da[-1] and db[-1]):
+            return self.common_factor(array, a, b, over_batch)
         in_order = both + rows + cols == [*axes] and not neither
         if not in_order or (over_batch and (both or not (va and vb))):
             return self.einsum(array, a, b, over_batch)
@@ -428,13 +444,25 @@ class Emitter:
             expr = s.method(expr, "reshape", *([s.number(-1)] * array.varies), *s.integers(shape))
         return expr
 
+    def common_factor(self, array: Array, a: Operand, b: Operand, over_batch: bool) -> Expr:
+        """Where a factor is the same for all terms."""
+        terms = a.index.shape[-1]
+        if over_batch:
+            expr = self.einsum(array, a, b, over_batch)
+            twice = not self.depends(a)[-1] and not self.depends(b)[-1]
+            return s.binary(s.number(terms), "*", expr) if twice else expr
+        if not self.depends(a)[-1]:
+            a, b = b, a
+        if not self.depends(a)[-1]:
+            first = s.binary(s.number(terms), "*", self.read(trimmed(a)))
+        else:
+            first = s.method(self.read(a), "sum", axis=s.axis(-1))
+        return s.binary(first, "*", self.read(trimmed(b)))
+
     def factor(self, operand: Operand, both: list[int], own: list[int], shape: tuple[int, ...]) -> Operand:
         """The operand over the axes (both..., own merged into one, terms)."""
-        index = operand.index
-        keep = tuple(
-            slice(None) if k in both or k in own or k == len(shape) else 0 for k in range(len(shape) + 1)
-        )
-        index = index[keep]
+        kept = [k in both or k in own or k == len(shape) for k in range(len(shape) + 1)]
+        index = across(operand, kept)
         if len(own) > 1:
             index = index.reshape(*(shape[k] for k in both), -1, index.shape[-1])
         return Operand(operand.source, index)
@@ -487,17 +515,12 @@ class Emitter:
 
     def einsum(self, array: Array, a: Operand, b: Operand, over_batch: bool) -> Expr:
         letters = "ijklmopqrst"[: len(array.shape)]
-        terms, specs, operands = a.index.shape[-1], [], []
+        specs, operands = [], []
         for x in (a, b):
-            depends, index = self.depends(x), x.index
-            if terms == 1:
-                depends = [*depends[:-1], False]
-            keep = tuple(
-                slice(None) if d or (k == len(letters) and terms > 1) else 0 for k, d in enumerate(depends)
-            )
+            depends = self.depends(x)
             spec = "".join(c for c, d in zip(letters, depends, strict=False) if d)
-            specs.append("n" * self.varies(x) + spec + "z" * (terms > 1))
-            operands.append(self.read(Operand(x.source, index[keep])))
+            specs.append("n" * self.varies(x) + spec + "z" * depends[-1])
+            operands.append(self.read(Operand(x.source, across(x, depends))))
         used = {c for spec in specs for c in spec}
         out = "n" * array.varies + "".join(c for c in letters if c in used)
         expr = s.np_call("einsum", ast.Constant(f"{','.join(specs)}->{out}"), *operands)
@@ -520,9 +543,16 @@ class Emitter:
             known = [UNKNOWN if f is None else f for f in fills]
             self.fills[array.number] = 0.0 if op is DIV and known[0] == 0.0 else op.formula(*known)
         exprs = [self.read(x) for x in operands]
+        self.spelling(op)
         _, mentions = s.template(op.numpy)
         exprs = [self.named(x) if n > 1 else x for x, n in zip(exprs, mentions, strict=False)]
-        return s.fill(op.numpy, exprs)
+        return self.full(array, s.fill(op.numpy, exprs), array.operands)
+
+    def spelling(self, op: Op) -> None:
+        """An operation that nobody has spelled for arrays is its formula, number by number."""
+        name = op.numpy.partition("(")[0]
+        if name == op.name and name not in array_formulas:
+            self.constants[name] = np.vectorize(op.formula, otypes=[float])
 
     def named(self, x: Expr) -> Expr:
         """A name for an expression that will be mentioned several times."""
@@ -550,7 +580,7 @@ class Emitter:
             n = [*array.shape]
             full = [
                 s.np_call("broadcast_to", e, self.full_shape(array, n, x))
-                if not all(self.depends(x)[:-1][k] or n[k] == 1 for k in range(len(n)))
+                if not all(d or k == 1 for d, k in zip(self.depends(x), x.index.shape, strict=True))
                 or self.varies(x) != array.varies
                 else e
                 for e, x in zip(exprs, array.operands, strict=True)
@@ -568,17 +598,18 @@ class Emitter:
 
     def pick(self, array: Array) -> Expr:
         *tables, index = array.operands
-        if len(tables) > 1:
-            raise TypeError("take needs rows that are all parameters, or all computed. Received: a mixture")
-        table, source = tables[0], self.grouping.arrays[index.source] if index.source != CONSTANT else None
+        source = self.grouping.arrays[index.source] if index.source != CONSTANT else None
         if source is None or source.kind != "input":
             raise TypeError(
                 "take needs an integer input of the function as its index. Received: a computed number"
             )
-        rows = table.index.shape[-1]
+        rows = sum(table.index.shape[-1] for table in tables)
         argument = source.number
         self.integer_inputs[argument] = min(rows, self.integer_inputs.get(argument, rows))
         index = trimmed(index)
+        if len(tables) > 1:
+            raise TypeError("take needs rows that are all parameters, or all computed. Received: a mixture")
+        table = tables[0]
         dt, di = self.depends(table)[:-1], self.depends(index)
         axes = range(len(array.shape))
         if not self.varies(table) and not any(t and i for t, i in zip(dt, di, strict=True)):
@@ -639,7 +670,7 @@ class Emitter:
             lead = [s.name("n")] if self.varies(operand) else []
             expr = s.np_call("broadcast_to", expr, s.tuple_of([*lead, *s.integers(index.shape)]))
         elif index.ndim and index.shape[0] == 1 and not self.varies(operand):
-            expr = s.method(expr, "reshape", *s.integers(index.shape))
+            expr = s.np_call("reshape", expr, s.tuple_of(s.integers(index.shape)))
         return expr
 
     def stacked(self, nodes: Index) -> Expr:
@@ -653,6 +684,14 @@ class Emitter:
                 expr = s.np_call("broadcast_to", expr, shape)
             parts.append(expr)
         return s.np_call("stack", s.list_of(parts), axis=s.axis(int(varies)))
+
+
+def across(operand: Operand, keep: Sequence[bool]) -> Index:
+    """The index array without the axes along which nothing differs; a hole along them is no matter."""
+    dropped = tuple(k for k, kept in enumerate(keep) if not kept)
+    if operand.source == CONSTANT:
+        return operand.index[tuple(slice(None) if kept else 0 for kept in keep)]
+    return operand.index.max(axis=dropped) if dropped else operand.index
 
 
 def trimmed(operand: Operand) -> Operand:

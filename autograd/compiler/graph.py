@@ -72,7 +72,8 @@ class Graph:
     def add(self, op: Op, args: Iterable[int]) -> int:
         """The node of an operation: the one that is there, or what it simplifies to, or a new one."""
         args = tuple(args)
-        key = (op.name, args)
+        commutes = op is MUL or op is ADD
+        key = (op.name, args[::-1] if commutes and args[0] > args[1] else args)
         node = self.found.get(key)
         if node is None:
             node = simplify.simplify(self, op, args)
@@ -205,26 +206,25 @@ def differentiate(graph: Graph, seeds: dict[int, int], targets: Sequence[int]) -
     return [found.get(t, zero_node) for t in targets]
 
 
-def split(graph: Graph, i: int) -> tuple[int | None, int | None]:
+def split(graph: Graph, root: int) -> tuple[int | None, int | None]:
     """A sum as (the part that varies from sample to sample, the part that does not)."""
-    op, args = graph.ops[i], graph.args[i]
-    if not graph.varies[i]:
-        return None, i
-    if op in (ADD, SUM):
-        halves = [split(graph, j) for j in args]
-        both = [[x for x in half if x is not None] for half in zip(*halves, strict=True)]
-        varying, rest = (graph.add(SUM, xs) if xs else None for xs in both)
-        return varying, rest
-    if op is SUB:
-        (xv, xr), (yv, yr) = (split(graph, j) for j in args)
-        return minus(graph, xv, yv), minus(graph, xr, yr)
-    return i, None
-
-
-def minus(graph: Graph, x: int | None, y: int | None) -> int | None:
-    if y is None:
-        return x
-    return graph.add(NEG, (y,)) if x is None else graph.add(SUB, (x, y))
+    linear = {ADD, SUB, SUM, NEG}
+    parts: tuple[list[int], list[int]] = ([], [])
+    uses = dict.fromkeys(graph.live([root]), 0)
+    for i in uses:
+        for j in graph.args[i] if isinstance(graph.ops[i], Op) else ():
+            uses[j] += 1
+    stack = [(root, 1)]
+    while stack:
+        i, sign = stack.pop()
+        op, args = graph.ops[i], graph.args[i]
+        if op in linear and graph.varies[i] and uses[i] <= 1:
+            signs = [-sign if op is NEG or (op is SUB and k) else sign for k in range(len(args))]
+            stack.extend(reversed([*zip(args, signs, strict=True)]))
+        else:
+            parts[not graph.varies[i]].append(graph.add(NEG, (i,)) if sign < 0 else i)
+    varying, rest = (graph.add(SUM, xs) if xs else None for xs in parts)
+    return varying, rest
 
 
 def flat(op: Op) -> bool:

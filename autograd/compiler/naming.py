@@ -39,12 +39,13 @@ class Names:
     def __init__(self, graph: Graph, arguments: Sequence[str]) -> None:
         self.graph = graph
         self.taken: set[str] = set(RESERVED)
+        self.counts: dict[str, int] = {}
         self.arguments = [self.unique(identifier(name, "x")) for name in arguments]
 
     def unique(self, base: str) -> str:
-        name, k = base, 1
+        name = base
         while name in self.taken:
-            k += 1
+            self.counts[base] = k = self.counts.get(base, 1) + 1
             name = f"{base}{'_' if base[-1:].isdigit() else ''}{k}"
         self.taken.add(name)
         return name

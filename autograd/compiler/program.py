@@ -182,9 +182,7 @@ class Version:
                 built = self.built["forward"] = build.forward(self, self.trees)
         self.ready(built, arrays)
         if built.straight:
-            return built.function(
-                *[a.ravel().tolist() if a.ndim else a.item() for a in arrays], *self.parameters(built)
-            )
+            return self.returned_lists(self.trees, built.function(*floats(arrays), *self.parameters(built)))
         with np.errstate(all="ignore"):
             out = built.function(*arrays)
         return self.returned(self.trees, iter(out if type(out) is tuple else (out,)), arrays)
@@ -201,6 +199,14 @@ class Version:
         shape = (len(arrays[0]), *tree.shape)
         return np.broadcast_to(out, shape).copy() if out.shape != shape or out.base is not None else out
 
+    def returned_lists(self, tree: Any, found: Any) -> Any:
+        """What a straight-line program returned: floats, and arrays of them."""
+        if isinstance(tree, tuple):
+            return tuple(map(self.returned_lists, tree, found))
+        if isinstance(tree, dict):
+            return {key: self.returned_lists(tree[key], found[key]) for key in tree}
+        return np.array(found, dtype=self.program.dtype) if tree.ndim else float(found)
+
     def gradient(self, arrays: list[Any]) -> tuple[float, Any]:
         value = self.gradient_in_place(arrays)
         program = self.program
@@ -209,7 +215,7 @@ class Version:
             return float(value), self.by_inputs(slopes, arrays)
         if type(value) is tuple:
             value, slopes = value
-            return float(value), slopes[0] if program.single else np.array(slopes)
+            return float(value), float(slopes[0]) if program.single else np.array(slopes, program.dtype)
         return float(value), float(self.g[0]) if program.single else self.g.copy()
 
     def by_inputs(self, slopes: list[Any], arrays: list[Any]) -> Any:
@@ -231,9 +237,7 @@ class Version:
                 built = self.built["gradient"] = build.gradient(self)
         self.ready(built, arrays)
         if built.straight:
-            return built.function(
-                *[a.ravel().tolist() if a.ndim else a.item() for a in arrays], *self.parameters(built)
-            )
+            return built.function(*floats(arrays), *self.parameters(built))
         with np.errstate(all="ignore"):
             return built.function(*arrays)
 
@@ -246,6 +250,10 @@ class Version:
                 f"a gradient is taken of a function that returns one number. Received: {self.program.title} returns "
                 f"{'an array of shape ' + str(self.trees.shape) if isinstance(self.trees, np.ndarray) else 'several'}"
             )
+
+
+def floats(arrays: Sequence[Any]) -> list[Any]:
+    return [a.ravel().astype(float).tolist() if a.ndim else float(a) for a in arrays]
 
 
 def check_index(name: str, array: Any, rows: int) -> None:

@@ -49,12 +49,19 @@ class Traced(Value):
     __float__ = refuse("float()")
     __int__ = refuse("int()")
     __index__ = refuse("an index")
+    __hash__ = Value.__hash__
     __lt__ = __le__ = __gt__ = __ge__ = refuse("a comparison")
     backward = refuse("backward() (grad(f) can be compiled)")
     item = refuse("item()")
 
     def __repr__(self) -> str:
         return f"Value({self.label or 'recorded'})"
+
+    def __eq__(self, other: object) -> bool:
+        """Equality of Values is identity; with a number it would be a comparison."""
+        if self is other or isinstance(other, Value):
+            return self is other
+        raise unknown("==")
 
     def __format__(self, spec: str) -> str:
         if spec:

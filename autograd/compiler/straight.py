@@ -9,6 +9,7 @@ A line for what is used more than once, everything else within it; the operation
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from typing import Any
 
@@ -116,7 +117,7 @@ class Straight:
         name = op.name if op.name.isidentifier() else f"op_{len(self.formulas)}"
         while self.formulas.setdefault(name, op.formula) is not op.formula:
             name += "_"
-        return s.call(s.name(name), *xs)
+        return s.call(s.name(name), *map(as_float, xs))
 
     def check_pick(self, args: tuple[int, ...]) -> None:
         kind, where = self.graph.ops[args[-1]], self.graph.args[args[-1]]
@@ -126,11 +127,15 @@ class Straight:
             )
         self.index_inputs[where[0]] = min(len(args) - 1, self.index_inputs.get(where[0], len(args)))
 
-    @staticmethod
-    def chain(xs: Sequence[s.Expr]) -> s.Expr:
+    def chain(self, xs: Sequence[s.Expr]) -> s.Expr:
+        """x1 + x2 + ..., from left to right; a long one in several lines."""
         total = xs[0]
-        for x in xs[1:]:
+        for k, x in enumerate(xs[1:], 1):
             total = s.binary(total, "+", x)
+            if k % 8 == 0 and k < len(xs) - 1:
+                name = self.names.unique("t")
+                self.lines.append(f"{name} = {s.text(total)}")
+                total = s.name(name)
         return total
 
     def source(self, kind: str, parameters: bool, returned: s.Expr) -> str:
@@ -146,3 +151,8 @@ class Straight:
             items = [self.tree(x) for x in nodes]
             return s.tuple_of(items) if isinstance(nodes, tuple) else s.list_of(items)
         return self.known[nodes]
+
+
+def as_float(x: s.Expr) -> s.Expr:
+    """A formula wants floats: 2.0, not 2."""
+    return ast.Constant(float(x.value)) if isinstance(x, ast.Constant) else x  # type: ignore[arg-type]

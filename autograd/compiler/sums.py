@@ -68,7 +68,15 @@ def fold(graph: Graph, outputs: Sequence[int]) -> Program:
                     inlined.add(j)
             sums[i] = [(sign, factors[0], factors[1])]
         elif op is BATCH_SUM:
-            sums[i] = part(1, args[i][0], True)
+            terms = part(1, args[i][0], True)
+            same = [(a, b) for _, a, b in terms if not varies[a] and (b is None or not varies[b])]
+            if any(b is not None for _, b in same):  # a product that is the same for all samples, n times
+                inlined.discard(args[i][0])
+                terms = [(1, args[i][0], None)]
+            elif same:
+                n = graph.count()
+                terms = [(s, n, a) if b is None and not varies[a] else (s, a, b) for s, a, b in terms]
+            sums[i] = terms
         elif op is SUM:
             sums[i] = [term for j in args[i] for term in part(1, j, varies[i])]
         elif op is ADD or op is SUB:
@@ -84,6 +92,7 @@ def fold(graph: Graph, outputs: Sequence[int]) -> Program:
         elif isinstance(op, Op):
             program.calls[i] = args[i]
     depth = program.depth
+    depth.update((i, 0) for i in graph.found.values() if graph.ops[i] == "count")
     for i in live:
         if i in inlined:
             continue

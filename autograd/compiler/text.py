@@ -57,14 +57,15 @@ class Text:
             uses.update(n for n in s.names_in(tree) if n.startswith("@"))
         known = self.leaves()
         found: list[tuple[str, str]] = []
-        ends = {
+        own = {line.key for line in lines}
+        ends = {  # results that are a line of their own: written where they belong at once
             e.id: before
             for before, e in results
-            if isinstance(e, ast.Name) and uses[e.id] == 1 and "[" in before
+            if isinstance(e, ast.Name) and e.id in own and uses[e.id] == 1 and "[" in before
         }
         for line in lines:
             expr = s.replace(line.expr, known)
-            if line.key in ends:  # written where it belongs at once
+            if line.key in ends:
                 found.append((written(ends[line.key], expr), ""))
                 continue
             if uses[line.key] == 1 and not line.keep and len(s.text(expr)) <= WIDTH // 2:
