@@ -152,10 +152,8 @@ class Emitter:
         expr, lead = self.source(array.number), [slice(None)] * array.varies
         if found.cut != (0, array.size):
             if len(array.shape) != 1:
-                expr = s.method(expr, "reshape", *s.integers([-1] * (1 + array.varies)))
-                if array.varies:
-                    return None
-            expr = s.index(expr, [slice(*found.cut)])
+                expr = s.method(expr, "reshape", *s.integers([-1] + [array.size] * array.varies))
+            expr = s.index(expr, [*lead, slice(*found.cut)])
         if found.shape != (array.shape if found.cut == (0, array.size) else (found.cut[1] - found.cut[0],)):
             expr = s.method(expr, "reshape", *([s.number(-1)] * array.varies), *s.integers(found.shape))
         slices = list(found.slices)

@@ -53,6 +53,8 @@ class Program:
         self.record = record or self.record_call
         self.versions: dict[Any, Version] = {}
         self.last: Version | None = None
+        self.store: Store | None = None
+        self.p: Any = np.zeros(0, self.dtype)
 
     # Calling ------------------------------------------------------------------------------------------------------
 
@@ -101,14 +103,33 @@ class Program:
             key = tuple([a.shape[1:] for a in arrays])
         else:
             key = tuple([a.shape for a in arrays])
-        version = self.versions.get(key)
-        if version is not None and version.store is not None and version.store.changed():
+        if self.store is not None and self.store.changed() and self.store.refresh():
             self.versions.clear()  # frozen or freed since: other gradients are wanted
-            version = None
+        version = self.versions.get(key)
         if version is None:
-            version = self.versions[key] = Version(self, key)
+            version = Version(self, key)  # which may find that the others are outdated
+            self.versions[key] = version
         self.last = version
         return arrays, version
+
+    def hold(self, values: list[Value]) -> None:
+        """Have these parameters in the one array that all versions read. The first ones are those that it has had."""
+        if self.store is not None:
+            if self.store.values == values:
+                return
+            self.store.let_go()
+            self.versions.clear()
+        own = self.dtype if self.take_over else np.dtype(np.float64)
+        self.store = Store(values, own, len(self.wrt_values) if self.take_over else 0)
+        self.p = self.store.array if own == self.dtype else np.zeros(len(values), self.dtype)
+
+    def fetch(self) -> None:
+        """Before a call: bring in parameters that live elsewhere."""
+        if self.store is not None:
+            if self.store.shared:
+                self.store.fetch()
+            if self.p is not self.store.array:
+                self.p[...] = self.store.array
 
     def array(self, k: int, x: Any) -> Any:
         if isinstance(x, Value) or callable(getattr(x, "backward", None)):
@@ -141,8 +162,9 @@ class Program:
         with undisturbed():
             recording = Recording(self.f, shapes)
             flat = [*flatten(recording.output)]
+            first = self.wrt_values if self.store is None else self.store.values
             graph, outputs, parameters = to_graph(
-                flat, recording.inputs, self.wrt_values, recording.made_here, self.batch
+                flat, recording.inputs, first, recording.made_here, self.batch
             )
             trees = structure(recording.output, iter(outputs))
         places = None if self.wrt is None else list(range(len(self.wrt_values)))
@@ -156,22 +178,13 @@ class Version:
         self.program = program
         self.recorded, self.trees = program.record(shapes)
         self.built: dict[str, Built] = {}
-        self.store: Store | None = None
-        values = self.recorded.parameters
-        if values:
-            own = program.dtype if program.take_over else np.float64
-            self.store = Store(values, own, program.take_over)
-        same = self.store is not None and self.store.array.dtype == program.dtype
-        self.p = self.store.array if same and self.store else np.zeros(len(values), program.dtype)
-        self.fetches = self.store is not None and (self.store.shared() or not same)
-        self.g = np.zeros(len(program.wrt_values), program.dtype)
+        if self.recorded.parameters or program.store is not None:
+            program.hold(self.recorded.parameters)
+        self.p, self.g = program.p, np.zeros(len(program.wrt_values), program.dtype)
 
     def ready(self, built: Built, arrays: list[Any]) -> None:
         """Before a call: parameters that live elsewhere, and whether integers are where they must be."""
-        if self.fetches and self.store is not None:
-            self.store.fetch()
-            if self.p is not self.store.array:
-                self.p[...] = self.store.array
+        self.program.fetch()
         for k, rows in built.index_inputs.items():
             check_index(self.recorded.names[k], arrays[k], rows)
 

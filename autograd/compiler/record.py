@@ -10,6 +10,7 @@ The Values themselves are then walked into a `Graph`, plain data: see `to_graph`
 from __future__ import annotations
 
 import inspect
+import itertools
 import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -84,13 +85,17 @@ def leaf(label: str) -> Traced:
     return v
 
 
+serial = itertools.count()
+
+
 def trace(op: Op, inputs: tuple[Any, ...]) -> Traced:
     """Record an operation without computing it."""
     now = current()
     v = leaf("")
     v.op = op
     v._x = tuple([x if isinstance(x, Value) else number(x) for x in inputs])
-    v._dx = (np.nan,) * len(v._x) if len(v._x) < 4 else v._x  # only looked at through `partials`
+    v._dx = v._x  # only looked at through `partials`
+    v._dy = next(serial)  # so that nodes can be put back into the order of their making
     return v if now.recording or op is STOP else trace(STOP, (v,))
 
 
@@ -215,7 +220,8 @@ def to_graph(
     for v in parameters:
         node[v] = graph.leaf("parameter", len(node), 0, varies=False)
     fixed = set(node)
-    for v in operands_first([v for v in outputs if isinstance(v, Value)], fixed):
+    walked = operands_first([v for v in outputs if isinstance(v, Value)], fixed)
+    for v in sorted(walked, key=lambda v: v._dy if type(v) is Traced and v.op not in (None, Draw) else -1):
         if v in node:
             continue
         if v.op is None:

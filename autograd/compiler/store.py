@@ -3,6 +3,9 @@
 The Values stay what they are to everybody else. While a program holds them they are `Bound`: `data` reads and writes
 their place in the program's array, so a model shows its trained numbers at once, and what somebody assigns is taken up
 by the next call. A frozen Value stays by itself; its number is read at each call.
+
+A Value is in one array only. Who wants to read it too reads that array, as a view where the Values stand in the same
+order there, else as a copy at each call. Who trains it takes it over, once, when compiling; nobody takes it back.
 """
 
 from __future__ import annotations
@@ -41,56 +44,93 @@ class Bound(Value):
 
 
 def release(v: Value) -> None:
-    """Let a Bound Value live by itself again; whoever held it will see."""
+    """Let a Bound Value live by itself again; whoever reads its place will see."""
     if type(v) is Bound:
         number, holder = v.data, v._dx
-        holder.stale = True
+        holder.changes += 1
         v._dx = v._dy = None
         v.__class__ = Value  # type: ignore[assignment]
         v.data = number
 
 
 class Store:
-    """An array with the numbers of Values, in their order."""
+    """An array with the numbers of Values, in their order; the first `trained` of them are moved here."""
 
-    def __init__(self, values: Sequence[Value], dtype: Any, take_over: bool = False) -> None:
-        """Values that another Store holds are read from there, or, to `take_over`, released and bound here."""
-        self.values = list(values)
-        self.stale = False
-        self.array = np.array([v.data for v in values], dtype=dtype)
-        self.elsewhere: dict[int, tuple[Store, list[int], list[int]]] = {}
-        self.constants: list[int] = []
-        for place, v in enumerate(self.values):
-            if take_over:
+    def __init__(self, values: Sequence[Value], dtype: Any, trained: int = 0) -> None:
+        self.values, self.trained = list(values), trained
+        self.changes = 0  # how many Values have left
+        self.array, self.holder, self.offset = self.view_of_another(np.dtype(dtype))
+        if self.holder is self:
+            self.array = np.array([v.data for v in self.values], dtype=dtype)
+            for v in self.values[:trained]:
                 release(v)
+        self.refresh()
+
+    def view_of_another(self, dtype: Any) -> tuple[Any, Any, int]:
+        """(array, its Store, where it begins there) if one Store holds all the Values, in this order; else itself."""
+        if self.values and type(self.values[0]) is Bound:
+            holder, start = self.values[0]._dx, self.values[0]._dy
+            end = start + len(self.values)
+            if holder.array.dtype == dtype and holder.values[start:end] == self.values:
+                if all(type(v) is Bound and v._dx is holder for v in self.values):
+                    return holder.array[start:end], holder, start
+        return None, self, 0
+
+    def refresh(self) -> bool:
+        """Look again who holds what; whether others than before are frozen."""
+        frozen, apart = [], {}
+        self.constants: list[tuple[int, Value]] = []
+        for place, v in enumerate(self.values):
             if type(v) is Value and v.op is None:
+                self.array[place] = v.data
                 v.__class__ = Bound  # type: ignore[assignment]
                 v._dx, v._dy = self, place
-            elif type(v) is Bound:
-                _, mine, theirs = self.elsewhere.setdefault(id(v._dx), (v._dx, [], []))
+            elif type(v) is not Bound:
+                self.constants.append((place, v))
+                if not v.requires_grad:
+                    frozen.append(place)
+            elif v._dx is not self and not (v._dx is self.holder and v._dy == self.offset + place):
+                _, mine, theirs = apart.setdefault(id(v._dx), (v._dx, [], []))
                 mine.append(place)
                 theirs.append(v._dy)
-            else:
-                self.constants.append(place)
-
-    def shared(self) -> bool:
-        """Whether some numbers must be fetched before each call."""
-        return bool(self.elsewhere or self.constants)
+        self.elsewhere = [(other, places(mine), places(theirs)) for other, mine, theirs in apart.values()]
+        self.back = [  # where to write what has been trained
+            (other, places(mine[:n]), places(theirs[:n]))
+            for other, mine, theirs in apart.values()
+            if (n := sum(place < self.trained for place in mine))
+        ]
+        self.seen = [(other, other.changes) for other in {self, self.holder, *(o for o, _, _ in apart.values())}]
+        self.shared = bool(self.elsewhere or self.constants)  # whether numbers must be fetched before each call
+        before, self.frozen = getattr(self, "frozen", frozen), frozen
+        return before != frozen
 
     def changed(self) -> bool:
         """Whether somebody froze, freed or took one of the Values since."""
-        return (
-            self.stale
-            or any(other.stale for other, _, _ in self.elsewhere.values())
-            or any(
-                type(self.values[place]) in (Value, Bound) and not self.values[place].op
-                for place in self.constants
-            )
-        )
+        for other, changes in self.seen:
+            if other.changes != changes:
+                return True
+        return any(type(v) in (Value, Bound) and not v.op for _, v in self.constants)
 
     def fetch(self) -> None:
         """Bring in the numbers that live elsewhere."""
-        for other, mine, theirs in self.elsewhere.values():
+        for other, mine, theirs in self.elsewhere:
             self.array[mine] = other.array[theirs]
-        for place in self.constants:
-            self.array[place] = self.values[place].data
+        for place, v in self.constants:
+            self.array[place] = v.data
+
+    def put_back(self) -> None:
+        """Write what has been trained to where it lives."""
+        for other, mine, theirs in self.back:
+            other.array[theirs] = self.array[mine]
+
+    def let_go(self) -> None:
+        """Let all the Values that are held here live by themselves again."""
+        for v in self.values:
+            if type(v) is Bound and v._dx is self:
+                release(v)
+
+
+def places(found: list[int]) -> Any:
+    """Places in an array: a slice where they are consecutive."""
+    first, n = found[0], len(found)
+    return slice(first, first + n) if found == [*range(first, first + n)] else np.array(found)
