@@ -22,8 +22,7 @@ from .naming import Names
 from .views import Affine, Index, affine, split_axes, view
 
 Expr = s.Expr
-DIV, EQUAL = TABLE["div"], TABLE["equal"]
-BOOLEAN = {TABLE["above"], EQUAL}
+DIV = TABLE["div"]
 WIDTH = 76  # of an expression that may still be put into another one
 UNKNOWN = math.nan  # what a hole holds, where nobody said
 
@@ -384,8 +383,6 @@ class Emitter:
         if axes:
             everything = len(array.shape) == 0 and len(axes) == 1 + (self.varies(a) and count > 1)
             expr = s.method(expr, "sum") if everything else s.method(expr, "sum", axis=s.axis(*axes))
-        elif a.source != CONSTANT and self.grouping.arrays[a.source].kind in BOOLEAN:
-            expr = s.binary(s.number(1.0), "*", expr)
         return expr, 2
 
     def incomplete(self, array: Array, part: Part, over_batch: bool) -> tuple[Expr, int]:

@@ -173,14 +173,17 @@ def differentiate(graph: Graph, seeds: dict[int, int], targets: Sequence[int]) -
             and any(j in reaching for j in graph.args[i])
         ):
             reaching.add(i)
+    kinds = kinds_of(graph, order)
+    alone = used_once(graph, order, kinds)
     gains: dict[int, list[int]] = {root: [seed] for root, seed in seeds.items()}
     found: dict[int, int] = {}
     for i in reversed(order):
         if i not in gains or i not in reaching:
             continue
         parts = gains.pop(i)
-        total = found[i] = parts[0] if len(parts) == 1 else graph.add(SUM, parts)
         op = graph.ops[i]
+        single = len(parts) == 1 and (not isinstance(op, Op) or kinds[i] in alone)
+        total = found[i] = parts[0] if single else graph.add(SUM, parts)
         if not isinstance(op, Op):
             continue
         graph.gradient_of.setdefault(total, i)
@@ -204,6 +207,33 @@ def differentiate(graph: Graph, seeds: dict[int, int], targets: Sequence[int]) -
                 gains[j] = [node]
     zero_node = graph.literal(0.0)
     return [found.get(t, zero_node) for t in targets]
+
+
+def kinds_of(graph: Graph, nodes: Sequence[int]) -> dict[int, int]:
+    """A number for each node, the same for nodes that are computed alike: by one operation, from operands of the same
+    kinds, however many. What is done to one node of a kind should be done to all, for they may become one array."""
+    numbers: dict[Any, int] = {}
+    kinds: dict[int, int] = {}
+    for i in nodes:
+        op, args = graph.ops[i], graph.args[i]
+        if isinstance(op, Op):
+            key: Any = op.name, graph.varies[i], frozenset([kinds[j] for j in args])
+        else:
+            key = op, args[0] if op == "input" else None
+        kinds[i] = numbers.setdefault(key, len(numbers))
+    return kinds
+
+
+def used_once(graph: Graph, nodes: Sequence[int], kinds: dict[int, int], outputs: Sequence[int] = ()) -> set[int]:
+    """The kinds of which no node has more than one reader. An output is wanted itself, too."""
+    uses = dict.fromkeys(nodes, 0)
+    for i in nodes:
+        if isinstance(graph.ops[i], Op):
+            for j in graph.args[i]:
+                uses[j] += 1
+    for i in outputs:
+        uses[i] += 2
+    return {*kinds.values()} - {kinds[i] for i, n in uses.items() if n > 1}
 
 
 def split(graph: Graph, root: int) -> tuple[int | None, int | None]:

@@ -11,6 +11,7 @@ arrays into the earlier ones. What is left to choose is the order of its members
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -135,13 +136,19 @@ class Grouping:
         if op.variadic:
             last = sources.pop() if op is PICK else None
             return varies, op.name, last, frozenset(sources)
-        return varies, op.name, *sources
+        settings = [self.graph.value(j) for j in self.graph.args[i][len(sources) - op.parameters :]]
+        return varies, op.name, *sources, *settings  # one exponent, one slope for all
 
     # One array ----------------------------------------------------------------------------------------------------
 
     def build(self, nodes: list[int]) -> None:
         varies = self.graph.varies[nodes[0]]
         if nodes[0] in self.program.sums:
+            strands = self.strands(nodes)
+            if len(strands) > 1:
+                for strand in strands:
+                    self.build(strand)
+                return
             parts = self.sum_parts(nodes)
             layout = self.as_product(nodes, parts, varies) or self.as_operands(nodes, parts)
             order, shape = layout
@@ -156,6 +163,32 @@ class Grouping:
             order, shape = self.as_operands(nodes, [(1, x, None, True) for x in operands])
             array = self.place(op, shape, varies, take_or_hole(np.array(nodes), order))
             array.operands = [self.operand(x, order, shape) for x in operands]
+
+    def strands(self, nodes: list[int]) -> list[list[int]]:
+        """Nodes apart that walk through their operands in different steps: the rows and the columns of a matrix are
+        read by different products. A node of one term goes with those that read the same number."""
+        sums, array_of, place_of = self.program.sums, self.array_of, self.place_of
+        steps: dict[int, Any] = {}
+        read_by: dict[int, Counter[Any]] = {}
+        for i in nodes:
+            terms = [(a, b) for _, a, b in sums[i] if b is not None]
+            if len(terms) > 1:
+                (a0, b0), (a1, b1) = terms[:2]
+                step = {int(array_of[x0]): int(place_of[x1] - place_of[x0]) for x0, x1 in ((a0, a1), (b0, b1))}
+                steps[i] = tuple(sorted((source, abs(s)) for source, s in step.items() if source != CONSTANT))
+                for a, b in terms:
+                    read_by.setdefault(a, Counter())[steps[i]] += 1
+                    read_by.setdefault(b, Counter())[steps[i]] += 1
+        kinds = {*steps.values()}
+        if not 1 < len(kinds) < 5 or len(kinds) * 2 > len(nodes):
+            return [nodes]
+        for i in nodes:
+            if i not in steps:
+                near = [read_by[x] for _, a, b in sums[i] for x in (a, b) if x in read_by]
+                if not near:
+                    return [nodes]
+                steps[i] = max(near, key=lambda count: max(count.values())).most_common(1)[0][0]
+        return [[i for i in nodes if steps[i] == kind] for kind in dict.fromkeys(steps[i] for i in nodes)]
 
     def operand(self, x: Operand, order: Index, shape: tuple[int, ...]) -> Operand:
         """The operand's index array, over places of the array instead of nodes."""
@@ -305,11 +338,14 @@ class Grouping:
             order for order, x in zip(by_place, operands, strict=True) if len(set(x.index[:, 0])) == count
         ]
         orders += [np.arange(count), *by_place]
+        found = None
         for order in orders:
             shape = periods(rows[order]) if rows.shape[1] else [count]
-            if shape is not None:
+            if shape is not None and rising(rows[order].reshape(*shape, -1)):
                 return order, tuple(shape)
-        return orders[0], (count,)
+            if shape is not None and found is None:
+                found = order, tuple(shape)
+        return found or (orders[0], (count,))
 
     def coordinates(self, operands: Sequence[Operand]) -> Index:
         """For each node where its operands lie, along each axis of their arrays: a row of numbers."""
@@ -322,6 +358,11 @@ class Grouping:
                 columns += coordinates
         count = len(operands[0].index) if operands else 0
         return np.concatenate(columns, axis=1) if columns else np.zeros((count, 0), int)
+
+
+def rising(rows: Index) -> bool:
+    """Whether positions grow along every axis: what is read backwards cannot be a slice."""
+    return all((np.diff(rows, axis=k) >= 0).all() for k in range(rows.ndim - 1))
 
 
 def take_or_hole(nodes: Index, order: Index) -> Index:

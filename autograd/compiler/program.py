@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from ..ops import Op
 from ..value import Value
 from . import build
 from .build import Built, Recorded
-from .record import Recording, to_graph
+from .record import STOP, Recording, to_graph
 from .store import Store
 
 DTYPES = {"float64": np.float64, "float32": np.float32}
@@ -256,6 +257,23 @@ class Version:
 
     def parameters(self, built: Built) -> list[Any]:
         return [self.p.tolist()] if len(self.p) else []
+
+    @functools.cached_property
+    def reached(self) -> list[int]:
+        """The places in wrt of what a gradient reaches, be it 0: not what is frozen, or detached on every path."""
+        graph, seen = self.recorded.graph, {*self.recorded.outputs}
+        stack = [*seen]
+        while stack:
+            i = stack.pop()
+            if isinstance(graph.ops[i], Op) and graph.ops[i] is not STOP:
+                new = {*graph.args[i]} - seen
+                seen |= new
+                stack += new
+        return [
+            place
+            for place, v in enumerate(self.program.wrt_values)
+            if v.requires_grad and graph.parameters[place] in seen
+        ]
 
     def check_scalar(self) -> None:
         if not isinstance(self.trees, np.ndarray) or self.trees.ndim:

@@ -37,8 +37,6 @@ RULES = [
     ("pow(x, 0)", "1"),
     ("identity(x)", "x"),
     ("sub(1, step(y, x))", "above(x, y)"),
-    ("where(1, x, y)", "x"),
-    ("where(0, x, y)", "y"),
 ]
 
 
@@ -107,12 +105,11 @@ def simplify(graph: Graph, op: Op, args: tuple[int, ...]) -> int | None:
 
 
 def short_sum(graph: Graph, args: tuple[int, ...]) -> int | None:
-    """A sum of one; a sum of one thing twice."""
-    if len(args) == 1:
-        return args[0]
+    """A sum of one thing twice. A sum of one stays: beside longer ones (a causal mask) it is like them."""
     if len(set(args)) < len(args):
         times = Counter(args)
-        return graph.add(TABLE["sum"], [i if n == 1 else times_number(graph, n, i) for i, n in times.items()])
+        parts = [i if n == 1 else times_number(graph, n, i) for i, n in times.items()]
+        return parts[0] if len(parts) == 1 else graph.add(TABLE["sum"], parts)
     return None
 
 
@@ -122,6 +119,11 @@ def times_number(graph: Graph, n: int, i: int) -> int:
 
 def mean_as_sum(graph: Graph, args: tuple[int, ...]) -> int | None:
     return graph.add(TABLE["div"], (graph.add(TABLE["sum"], args), graph.literal(float(len(args)))))
+
+
+def chosen(graph: Graph, args: tuple[int, ...]) -> int | None:
+    condition = graph.value(args[0])
+    return None if condition is None else args[1] if condition else args[2]
 
 
 def pick_known(graph: Graph, args: tuple[int, ...]) -> int | None:
@@ -142,4 +144,4 @@ def numbers_together(graph: Graph, args: tuple[int, ...]) -> int | None:
     return None
 
 
-SPECIAL: dict[str, Any] = {"mul": numbers_together, "sum": short_sum, "mean": mean_as_sum, "pick": pick_known}
+SPECIAL: dict[str, Any] = {"mul": numbers_together, "sum": short_sum, "mean": mean_as_sum, "pick": pick_known, "where": chosen}

@@ -25,7 +25,7 @@ class Bound(Value):
     _copied_as = Value  # a copy lives by itself
 
     @property
-    def data(self) -> float:  # type: ignore[override]
+    def data(self) -> float:
         return self._dx.array.item(self._dy)  # type: ignore[no-any-return]
 
     @data.setter
@@ -71,19 +71,20 @@ class Store:
         if self.values and type(self.values[0]) is Bound:
             holder, start = self.values[0]._dx, self.values[0]._dy
             end = start + len(self.values)
-            if holder.array.dtype == dtype and holder.values[start:end] == self.values:
-                if all(type(v) is Bound and v._dx is holder for v in self.values):
-                    return holder.array[start:end], holder, start
+            same = holder.array.dtype == dtype and holder.values[start:end] == self.values
+            if same and all(type(v) is Bound and v._dx is holder for v in self.values):
+                return holder.array[start:end], holder, start
         return None, self, 0
 
     def refresh(self) -> bool:
         """Look again who holds what; whether others than before are frozen."""
-        frozen, apart = [], {}
+        frozen: list[int] = []
+        apart: dict[int, tuple[Store, list[int], list[int]]] = {}
         self.constants: list[tuple[int, Value]] = []
         for place, v in enumerate(self.values):
             if type(v) is Value and v.op is None:
                 self.array[place] = v.data
-                v.__class__ = Bound  # type: ignore[assignment]
+                v.__class__ = Bound
                 v._dx, v._dy = self, place
             elif type(v) is not Bound:
                 self.constants.append((place, v))
@@ -99,8 +100,9 @@ class Store:
             for other, mine, theirs in apart.values()
             if (n := sum(place < self.trained for place in mine))
         ]
-        self.seen = [(other, other.changes) for other in {self, self.holder, *(o for o, _, _ in apart.values())}]
-        self.shared = bool(self.elsewhere or self.constants)  # whether numbers must be fetched before each call
+        others = dict.fromkeys([self, self.holder, *(other for other, _, _ in self.elsewhere)])
+        self.seen = [(other, other.changes) for other in others]
+        self.shared = bool(self.elsewhere or self.constants)  # numbers must be fetched before each call
         before, self.frozen = getattr(self, "frozen", frozen), frozen
         return before != frozen
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..ops import TABLE, Op
-from .graph import ADD, BATCH_SUM, MUL, NEG, SUB, SUM, Graph
+from .graph import ADD, BATCH_SUM, MUL, NEG, SUB, SUM, Graph, kinds_of, used_once
 
 DOT = TABLE["dot"]
 LINEAR = {ADD, SUB, MUL, NEG, SUM, DOT, BATCH_SUM}
@@ -46,14 +46,15 @@ def count_uses(graph: Graph, live: Sequence[int], outputs: Sequence[int]) -> dic
 def fold(graph: Graph, outputs: Sequence[int]) -> Program:
     """The program that computes the outputs."""
     live = graph.live(outputs)
-    uses = count_uses(graph, live, outputs)
+    kinds = kinds_of(graph, live)
+    alone = used_once(graph, live, kinds, outputs)
     program = Program(graph, outputs)
     ops, args, varies, sums = graph.ops, graph.args, graph.varies, program.sums
     inlined: set[int] = set()
 
     def part(sign: int, j: int, here: bool) -> list[Term]:
         """j as terms of a larger sum: its own terms where nobody else wants j."""
-        if j in sums and uses[j] == 1 and varies[j] == here:
+        if j in sums and kinds[j] in alone and varies[j] == here:
             inlined.add(j)
             return sums[j] if sign > 0 else [(-s, a, b) for s, a, b in sums[j]]
         return [(sign, j, None)]
@@ -63,7 +64,7 @@ def fold(graph: Graph, outputs: Sequence[int]) -> Program:
         if op is MUL:
             sign, factors = 1, list(args[i])
             for k, j in enumerate(factors):
-                if uses[j] == 1 and j in sums and len(sums[j]) == 1 and sums[j][0][2] is None:  # a sign
+                if kinds[j] in alone and j in sums and len(sums[j]) == 1 and sums[j][0][2] is None:  # a sign
                     sign, factors[k] = sign * sums[j][0][0], sums[j][0][1]
                     inlined.add(j)
             sums[i] = [(sign, factors[0], factors[1])]
