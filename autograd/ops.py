@@ -339,7 +339,7 @@ above = op("above", "1 if x > y else 0: a step that is 0 at the threshold itself
            lambda x, y: 1.0 if x > y else 0.0 if x <= y else nan, zero, zero, symbol=">", numpy="above({0}, {1})",
            kinks=lambda x, y: x - y)
 equal = op("equal", "1 if x = y else 0", lambda x, y: 1.0 if x == y else 0.0, zero, zero, symbol="==",
-           numpy="equal({0}, {1})", kinks=lambda x, y: x - y)
+           numpy="{0} == {1}", kinks=lambda x, y: x - y)
 sign: Op = op("sign", "-1, 0 or 1 as x is negative, 0 or positive",
           lambda x: x if x != x else float((x > 0.0) - (x < 0.0)), zero, kinks=(0,))
 floor = op("floor", "the largest integer <= x", lambda x: float(np.floor(x)), zero,
@@ -376,18 +376,18 @@ def vector(name: str, text: str, formula: Callable[..., float], rule: Rule, **mo
 
 
 sum_ = vector("sum", "x1 + x2 + ...", total, lambda g, out, *xs: [g] * len(xs), glyph="Σ", neutral=0.0,
-              numpy="np.sum({0}, axis=-1)")
+              numpy="{0}.sum(axis=-1)")
 mean = vector("mean", "(x1 + ... + xn) / n", average,
-              lambda g, out, *xs: [div(g, float(len(xs)))] * len(xs), numpy="np.mean({0}, axis=-1)")
+              lambda g, out, *xs: [div(g, float(len(xs)))] * len(xs), numpy="{0}.mean(axis=-1)")
 prod = vector("prod", "x1 * x2 * ...", lambda *xs: reduce(operator.mul, xs, 1.0),
               lambda g, out, *xs: products_of_others(g, xs), glyph="Π", neutral=1.0,
-              numpy="np.prod({0}, axis=-1)")
+              numpy="{0}.prod(axis=-1)")
 norm = vector("norm", "(x1^2 + x2^2 + ...)^(1/2)", math.hypot,
               lambda g, out, *xs: [g * div(x, where(out, out, 1.0)) for x in xs], neutral=0.0, numpy="norm({0})")
 logsumexp = vector("logsumexp", "ln(e^x1 + e^x2 + ...)", log_sum_exp,
                    lambda g, out, *xs: shares(g, [exp(x - out) for x in xs]), neutral=-inf, numpy="logsumexp({0})")
 largest = vector("largest", "the largest of x1, x2, ...; a tie shares the gradient", top, shared_by_the_largest,
-                 neutral=-inf, numpy="np.max({0}, axis=-1)")
+                 neutral=-inf, numpy="{0}.max(axis=-1)")
 pick = vector("pick", "the x at position i, of x0, x1, ..., i", element,
               lambda g, out, *xsi: [*(g * equal(xsi[-1], float(i)) for i in range(len(xsi) - 1)), 0.0],
               numpy="np.take({0}, {1}, axis=-1)")

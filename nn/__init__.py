@@ -14,6 +14,7 @@ from .module import Module
 from .neuron import MLP, Fit, Layer, McCullochPitts, Neuron, Perceptron
 from .normalization import Standardize
 from .optim import SGD, Adam, Optimizer
+from .training import TrainStep, train_step
 
 __all__ = [
     "MLP",
@@ -27,6 +28,7 @@ __all__ = [
     "Optimizer",
     "Perceptron",
     "Standardize",
+    "TrainStep",
     "activations",
     "binary_cross_entropy",
     "cross_entropy",
@@ -35,4 +37,5 @@ __all__ = [
     "init",
     "mae",
     "mse",
+    "train_step",
 ]

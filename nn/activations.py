@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd import ops
+from autograd import ops, uniform
 from autograd.activations import (
     bent_identity,
     celu,
@@ -59,6 +59,8 @@ from autograd.activations import (
     threshold,
     thresholded_relu,
 )  # fmt: skip
+from autograd.compiler.record import Traced
+from autograd.context import current
 from autograd.functions import atan as arctan
 from autograd.functions import gaussian, sin, tanh
 from autograd.ops import Op, number, sign, step
@@ -106,12 +108,18 @@ def astuple(row: Activation) -> tuple[Any, ...]:
     return tuple(vars(row).values())
 
 
+def known(x: Any) -> bool:
+    """Whether x has a number: what depends on an input of a function that is being compiled has none yet."""
+    return not isinstance(x, Traced)
+
+
 # Of one number, beside those in the table -------------------------------------------------------------------------
 
 
 def rrelu(x: Any, low: float = 1 / 8, high: float = 1 / 3, *, training: bool = False, rng: Any = None) -> Any:
     """x if x > 0 else slope x: in training each number draws its slope from U(low, high), afterwards the slope is
-    the mean, (low + high) / 2 (Xu et al., 2015). `rng`: None, an int seed, a random.Random or a NumPy Generator.
+    the mean, (low + high) / 2 (Xu et al., 2015). `rng`: None, an int seed, a random.Random or a NumPy Generator;
+    in a compiled function the numbers come from the program's generator, anew at each call.
 
     >>> rrelu(-24.0), -8.0 <= rrelu(-24.0, training=True, rng=0) <= -3.0
     (-5.5, True)
@@ -120,10 +128,10 @@ def rrelu(x: Any, low: float = 1 / 8, high: float = 1 / 3, *, training: bool = F
         raise ValueError(f"rrelu needs low <= high. Received: low={low}, high={high}")
     if not training:
         return leaky_relu(x, (low + high) / 2.0)
-    draw = generator(rng).uniform
+    rng = generator(rng)
     if isinstance(x, (list, tuple, np.ndarray)):
-        return leaky_relu(x, np.reshape([draw(low, high) for _ in range(np.size(x))], np.shape(x)))
-    return leaky_relu(x, draw(low, high))
+        return leaky_relu(x, np.reshape([uniform(low, high, rng) for _ in range(np.size(x))], np.shape(x)))
+    return leaky_relu(x, uniform(low, high, rng))
 
 
 # Of vectors -------------------------------------------------------------------------------------------------------
@@ -161,7 +169,7 @@ def as_array(result: Any) -> Any:
 
 def scaled(xs: list[Any], temperature: Any) -> list[Any]:
     """xs / temperature."""
-    if not temperature > 0.0:
+    if known(temperature) and not temperature > 0.0:
         raise ValueError(f"a temperature is above 0. Received: {temperature!r}")
     return xs if type(temperature) in (int, float) and temperature == 1.0 else [x / temperature for x in xs]
 
@@ -169,7 +177,11 @@ def scaled(xs: list[Any], temperature: Any) -> list[Any]:
 def below_top(xs: list[Any]) -> list[Any]:
     """xs less their maximum, which is taken as a constant: it changes neither result nor gradient, but nothing
     overflows any more."""
-    top = max(map(float, xs))
+    if current().tracer:
+        largest = ops.largest(xs)
+        top = largest.detach() if isinstance(largest, Value) else largest
+    else:
+        top = max(map(float, xs))
     return [x - top for x in xs]
 
 
@@ -222,7 +234,7 @@ def logsumexp(xs: Any, temperature: Any = 1.0) -> Any:
 def sparsemax(xs: Any) -> Any:
     """The point nearest to x among those whose coordinates are >= 0 and add up to 1: max(x_i - tau, 0), so that what
     lies far below the largest gets exactly 0 (Martins and Astudillo, 2016). Which get more than 0 is settled when
-    it is recorded.
+    it is recorded, so that a function with it cannot be compiled.
 
     >>> sparsemax([0.5, 0.0, -2.0])
     [0.75, 0.25, 0.0]
@@ -244,7 +256,8 @@ def sparsemax(xs: Any) -> Any:
 def gumbel_softmax(xs: Any, temperature: Any = 1.0, *, hard: bool = False, rng: Any = None) -> Any:
     """softmax(x + noise), -ln(-ln u) with u from U(0, 1): a draw from softmax(x) through which gradients go (Jang et
     al., 2017; Maddison et al., 2017). The colder, the closer to one-hot; with `hard` it is one-hot, and its gradient
-    is the soft one's. `rng`: None, an int seed, a random.Random or a NumPy Generator.
+    is the soft one's. `rng`: None, an int seed, a random.Random or a NumPy Generator. In a compiled function the
+    noise comes from the program's generator, anew at each call; `hard`, a choice by number, cannot be compiled.
 
     >>> [round(p, 3) for p in gumbel_softmax([0.0, 1.0], rng=0)]
     [0.376, 0.624]
@@ -252,7 +265,7 @@ def gumbel_softmax(xs: Any, temperature: Any = 1.0, *, hard: bool = False, rng: 
     [0.0, 1.0]
     """
     rng = generator(rng)
-    noise = [-math.log(-math.log(float(rng.random()) or 2.0**-54)) for _ in xs]
+    noise = [-ops.log(-ops.log(ops.maximum(uniform(rng=rng), 2.0**-54))) for _ in xs]
     soft = softmax([x + g for x, g in zip(xs, noise, strict=True)], temperature)
     if not hard:
         return soft

@@ -4,6 +4,8 @@
 one integer a sample. All are Values, numbers, lists or arrays; a shape that does not match is an error, never
 broadcast. Losses that end in "from logits" take what a linear last layer gives: the sigmoid or softmax is within them,
 because together they are stable where one after the other would compute log 0.
+
+Targets are checked, except within a function that is being compiled, where those that are inputs have no number yet.
 """
 
 from __future__ import annotations
@@ -16,9 +18,11 @@ from typing import Any
 import numpy as np
 
 from autograd.activations import relu, softplus
-from autograd.operators import dot
+from autograd.operators import dot, take
 from autograd.ops import abs_, clamp, logsumexp, mean, number
 from autograd.value import Value
+
+from .activations import known
 
 __all__ = ["binary_cross_entropy", "cross_entropy", "hinge", "huber", "mae", "mse"]
 
@@ -119,12 +123,18 @@ def class_entropy(logits: Any, target: Any) -> Any:
     if not z:
         raise ValueError("cross_entropy needs at least one number. Received: 0 logits")
     if not is_list(target):
+        if isinstance(target, Value):
+            if known(target):
+                class_index(whole(target), len(z))
+            return logsumexp(z) - take(z, target)
         return logsumexp(z) - z[class_index(target, len(z))]
     t = [scalar("cross_entropy", v) for v in target]
     if len(t) != len(z):
         raise ValueError(
             f"cross_entropy needs a probability for each of {len(z)} classes. Received: {len(t)}"
         )
+    if not all(map(known, t)):
+        return logsumexp(z) - dot(z, t)
     plain = [float(v) for v in t]
     if not (min(plain) >= 0.0 and abs(math.fsum(plain) - 1.0) < 1e-6):
         raise ValueError(f"cross_entropy needs probabilities whose sum is 1. Received: {plain}")
@@ -171,7 +181,7 @@ def pairs(
     """Each output with its target, through lists that are nested alike; targets must be `allowed`."""
     if not is_list(outputs) and not is_list(targets):
         y, t = scalar(name, outputs), scalar(name, targets)
-        if allowed and not allowed(float(t)):
+        if allowed and known(t) and not allowed(float(t)):
             raise ValueError(f"{name} needs targets {what}. Received: {float(t):g}")
         yield y, t
         return
@@ -184,6 +194,11 @@ def pairs(
         raise ValueError(f"{name} needs at least one output. Received: none")
     for y, t in zip(ys, ts, strict=True):
         yield from pairs(name, y, t, allowed, what)
+
+
+def whole(target: Value) -> Any:
+    """The integer that a Value holds, or the Value itself."""
+    return int(target) if float(target).is_integer() else target
 
 
 def class_index(target: Any, classes: int) -> int:

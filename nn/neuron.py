@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd import ops
+from autograd.compiler.record import Traced
 from autograd.context import no_grad
 from autograd.operators import dot
 from autograd.value import Value
@@ -73,7 +74,9 @@ class Neuron(Module):
             self._vector, self._w = Vector(w), [*w]
         if type(x) is not Vector or len(x._x) != len(w):
             x = sample(self, x, len(w))
-        self._z = z = dot(self._vector, x, 0.0 if b is None else b)
+        z = dot(self._vector, x, 0.0 if b is None else b)
+        if type(z) is not Traced:  # a recording for the compiler is nobody's last call
+            self._z = z
         if activation is IDENTITY:
             return z
         return activation.function(z, self.slope) if activation is PRELU else activation.function(z)
@@ -360,7 +363,7 @@ class McCullochPitts(Module):
     def __call__(self, x: Any) -> Any:
         xs = tuple(sample(self, x, self.excitatory + self.inhibitory))
         for v in xs:
-            if float(v) not in (0.0, 1.0):
+            if activations.known(v) and float(v) not in (0.0, 1.0):
                 raise ValueError(f"{self._named()} needs inputs that are 0 or 1. Received: {float(v):g}.")
         excited = ops.step(ops.sum_(xs[: self.excitatory]), float(self.threshold))
         out = excited * (1.0 - ops.step(ops.sum_(xs[self.excitatory :]), 1.0)) if self.inhibitory else excited

@@ -5,25 +5,38 @@
     loss.backward()
     optimizer.step()
 
-Below g is the gradient of one parameter p; what is remembered of it from step to step is kept here, not on it.
+Below g is the gradient of one parameter p; what is remembered of it from step to step is kept here, not on it. The
+same formulas move all parameters at once in `train_step`: then g is the array of all gradients.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import numpy as np
 
 from autograd.formulas import quotient
 from autograd.ops import number
 from autograd.value import NO_GRADIENT, Value
+
+Update = TypeVar("Update", bound=Callable[..., Any])
+TOGETHER = "all parameters that move together"  # the key of their state, while it stands in arrays
+
+
+def for_arrays(update: Update) -> Update:
+    """Marks an `update` that is right for arrays too. It may change what it remembers in place, but not g."""
+    update.for_arrays = True  # type: ignore[attr-defined]
+    return update
 
 
 class Optimizer:
     """What all have in common: the parameters, the learning rate `lr`, which may be changed between steps.
 
     A step leaves alone what is frozen and what no gradient has reached since `zero_grad`. A parameter that is listed
-    twice counts once. To make one of your own, write `update`.
+    twice counts once. To make one of your own, write `update`. Eager steps and those of a `train_step` may take turns:
+    they share what is remembered.
 
     >>> class SignDescent(Optimizer):
     ...     def update(self, p, g):
@@ -53,7 +66,8 @@ class Optimizer:
                 )
         self.lr = within(name, "lr", lr)
         self.weight_decay = within(name, "weight_decay", weight_decay)
-        self.state: dict[Value, Any] = {}
+        self.state: dict[Any, Any] = {}
+        self.together: tuple[Value, ...] = ()
 
     def zero_grad(self) -> None:
         """Forget the gradients: they are as they were before any backward, equal to 0."""
@@ -63,14 +77,67 @@ class Optimizer:
     def step(self) -> None:
         """Move every parameter that has a gradient: p -= update(p, g), with g + weight_decay p for g."""
         decay = self.weight_decay
+        if self.together:
+            self.separate()
         for p in self.parameters:
             if p.grad is not NO_GRADIENT:  # what is frozen never has another
                 g = float(p.grad)
                 p.data -= self.update(p, g + decay * p.data if decay else g)
 
-    def update(self, p: Value, g: float) -> float:
-        """What is to be subtracted from p."""
+    def update(self, p: Any, g: Any) -> Any:
+        """What is to be subtracted from p, under which `state` may remember something."""
         raise NotImplementedError(f"{type(self).__name__} needs a method update(p, g)")
+
+    # All at once --------------------------------------------------------------------------------------------------
+
+    start: Any = 0.0  # what is remembered of a parameter before its first step
+
+    def takes_arrays(self) -> bool:
+        """Whether `move` does the same as a step: it does not know of a step or an update of one's own."""
+        own = getattr(self.step, "__func__", None)
+        return own is Optimizer.step and getattr(self.update, "for_arrays", False)
+
+    def move(self, parameters: tuple[Value, ...], p: Any, g: Any) -> None:
+        """One step for these parameters, whose numbers are the array p and whose gradients are the array g."""
+        if self.together is not parameters:
+            self.join(parameters, p.dtype)
+        if self.weight_decay:
+            decay = self.weight_decay * p
+            decay += g
+            g = decay
+        p -= self.update(TOGETHER, g)
+
+    def join(self, parameters: tuple[Value, ...], dtype: Any) -> None:
+        """Put together in arrays what is remembered of these parameters, one by one until now."""
+        if self.together != parameters:
+            self.separate()
+            found = [self.state.pop(p, None) for p in parameters]
+            if any(entry is not None for entry in found):
+                entries = [self.start if entry is None else entry for entry in found]
+                if type(self.start) is tuple:
+                    columns = zip(*entries, strict=True)
+                    self.state[TOGETHER] = tuple([column_of(c, dtype) for c in columns])
+                else:
+                    self.state[TOGETHER] = column_of(entries, dtype)
+        self.together = parameters
+
+    def separate(self) -> None:
+        """Take apart what is remembered of all parameters together, to one by one."""
+        parameters, self.together = self.together, ()
+        if TOGETHER in self.state:
+            kept = self.state.pop(TOGETHER)
+            parts = kept if type(kept) is tuple else (kept,)
+            columns = [
+                c.tolist() if isinstance(c, np.ndarray) and c.ndim else [c] * len(parameters) for c in parts
+            ]
+            entries = zip(*columns, strict=True) if type(kept) is tuple else columns[0]
+            self.state.update(zip(parameters, entries, strict=True))
+
+
+def column_of(numbers: Iterable[float], dtype: Any) -> Any:
+    """An array of them, or the one that all are."""
+    numbers = list(numbers)
+    return np.array(numbers, dtype) if len(set(numbers)) > 1 else numbers[0]
 
 
 def within(owner: str, name: str, x: Any, end: float = math.inf) -> float:
@@ -109,19 +176,31 @@ class SGD(Optimizer):
         if nesterov and not self.momentum:
             raise ValueError("SGD needs a momentum above 0 for nesterov. Received: momentum=0")
 
-    def update(self, p: Value, g: float) -> float:
-        if self.momentum:
-            self.state[p] = v = self.momentum * self.state[p] + g if p in self.state else g
-            g = g + self.momentum * v if self.nesterov else v
-        return self.lr * g
+    @for_arrays
+    def update(self, p: Any, g: Any) -> Any:
+        if not self.momentum:
+            return self.lr * g
+        v = self.state.get(p, 0.0)
+        v *= self.momentum
+        v += g
+        self.state[p] = v
+        if not self.nesterov:
+            return self.lr * v
+        step = self.momentum * v
+        step += g
+        step *= self.lr
+        return step
 
 
 class Adam(Optimizer):
-    """Steps of about lr whatever the scale of the gradient, from running means of g and of g^2, begun at 0, which the
-    denominators make up for (Kingma & Ba, 2015); t counts the steps of p:
+    """Steps of about lr whatever the scale of the gradient, from weighted means of g and of g^2 in which what is older
+    counts less (Kingma & Ba, 2015):
 
-        m = beta1 m + (1 - beta1) g        v = beta2 v + (1 - beta2) g^2
-        p -= lr m / (1 - beta1^t) / ((v / (1 - beta2^t))^(1/2) + eps)
+        m = beta1 m + g        a = beta1 a + 1        the mean of g is m / a
+        v = beta2 v + g^2      b = beta2 b + 1        the mean of g^2 is v / b
+        p -= lr m / a / ((v / b)^(1/2) + eps)
+
+    In the paper m and v are (1 - beta) times these, a and b 1 - beta^t after t steps: the same means.
 
     >>> x = Value(3.0)
     >>> (x * x).backward()
@@ -144,8 +223,20 @@ class Adam(Optimizer):
         self.betas = (within("Adam", "betas[0]", betas[0], 1.0), within("Adam", "betas[1]", betas[1], 1.0))
         self.eps = within("Adam", "eps", eps)
 
-    def update(self, p: Value, g: float) -> float:
-        (beta1, beta2), (m, v, t) = self.betas, self.state.get(p, (0.0, 0.0, 0))
-        m, v, t = beta1 * m + (1.0 - beta1) * g, beta2 * v + (1.0 - beta2) * g * g, t + 1
-        self.state[p] = m, v, t
-        return quotient(self.lr * m / (1.0 - beta1**t), math.sqrt(v / (1.0 - beta2**t)) + self.eps)
+    start = (0.0, 0.0, 0.0, 0.0)
+
+    @for_arrays
+    def update(self, p: Any, g: Any) -> Any:
+        (beta1, beta2), (m, v, a, b) = self.betas, self.state.get(p, self.start)
+        m *= beta1
+        m += g
+        v *= beta2
+        v += g * g
+        a = beta1 * a + 1.0
+        root_b = (b := beta2 * b + 1.0) ** 0.5
+        self.state[p] = m, v, a, b
+        size = v**0.5
+        size += self.eps * root_b
+        step = quotient(m, size) if type(size) is float else np.divide(m, size, out=size)
+        step *= self.lr * root_b / a
+        return step

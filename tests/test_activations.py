@@ -432,6 +432,53 @@ def test_sparsemax_is_a_projection():
     assert activations.sparsemax([3.0, 3.0]) == [0.5, 0.5]
 
 
+@pytest.mark.parametrize("generator", [random.Random, np.random.default_rng])
+def test_draws_are_those_of_the_generator(generator):
+    rng, twin = generator(3), generator(3)
+    noise = [-math.log(-math.log(float(twin.random()))) for _ in range(3)]
+    soft = activations.softmax([x + g for x, g in zip([0.5, 1.0, -1.0], noise, strict=True)])
+    assert activations.gumbel_softmax([0.5, 1.0, -1.0], rng=rng) == soft
+    slope = float(twin.uniform(0.125, 0.25))
+    assert activations.rrelu(-8.0, 0.125, 0.25, training=True, rng=rng) == -8.0 * slope
+
+
+def test_draws_of_a_compiled_function():
+    """They are new at each call and for each sample, whatever rng is given, and moves no other generator."""
+    rng = random.Random(0)
+    state = rng.getstate()
+    for f in (
+        lambda x: activations.gumbel_softmax(x, 0.5, rng=rng),
+        lambda x: activations.rrelu(x - 5.0, training=True, rng=rng),
+        lambda x: [activations.rrelu(v - 5.0, training=True, rng=0) for v in x],
+    ):
+        program = autograd.compile(f, batch=True)
+        draws = np.array([program(np.zeros((4, 3))) for _ in range(5)])
+        assert len(np.unique(draws)) == draws.size
+        assert np.array_equal(draws[0], autograd.compile(f, batch=True)(np.zeros((4, 3))))
+        if draws.min() > 0.0:
+            assert draws.sum(axis=-1) == pytest.approx(np.ones((5, 4)))
+        else:
+            assert ((draws > -5.0 / 3.0) & (draws < -5.0 / 8.0)).all()
+    assert rng.getstate() == state
+
+
+def test_the_temperature_may_be_an_input():
+    program = autograd.compile(lambda x, t: activations.softmax(x, t), batch=True)
+    x, t = np.array([[1.0, 3.0], [1e4, -1e4], [0.0, 0.5]]), np.array([1.0, 2.0, 0.25])
+    expected = [activations.softmax(row.tolist(), s) for row, s in zip(x, t.tolist(), strict=True)]
+    assert program(x, t) == pytest.approx(np.array(expected), rel=1e-13)
+
+
+def test_what_chooses_by_number_cannot_be_compiled():
+    for f in (
+        lambda x: activations.sparsemax(x),
+        lambda x: activations.sparsemax([Value(1.0), Value(2.0)]),
+        lambda x: activations.gumbel_softmax(x, hard=True),
+    ):
+        with pytest.raises(TypeError, match=f"test_activations.py:{f.__code__.co_firstlineno}: float"):
+            autograd.compile(f)(np.zeros(3))
+
+
 def test_gumbel_softmax():
     draw = activations.gumbel_softmax
     state = random.getstate()

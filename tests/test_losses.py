@@ -104,6 +104,23 @@ def test_cross_entropy():
     assert [v.grad for v in values] == pytest.approx(softmax - mixed, rel=1e-13)
 
 
+def test_a_class_index_that_is_a_value():
+    values, index = [Value(x) for x in Z[0]], Value(2)
+    loss = nn.cross_entropy(values, index)
+    loss.backward()
+    slopes = [v.grad for v in values]
+    assert index.grad == 0.0
+    twins = [Value(x) for x in Z[0]]
+    expected = nn.cross_entropy(twins, 2)
+    expected.backward()
+    assert loss.data == expected.data
+    assert slopes == pytest.approx([v.grad for v in twins], rel=1e-15)
+    assert nn.cross_entropy(Z, [Value(2), 0]).data == nn.cross_entropy(Z, [2, 0])
+    assert nn.cross_entropy(Z[0], [Value(p) for p in (0.25, 0.5, 0.25)]).data == pytest.approx(
+        nn.cross_entropy(Z[0], [0.25, 0.5, 0.25]), rel=1e-15
+    )
+
+
 def test_stable_far_out():
     for z in (40.0, 800.0, 1e300):
         for t, wrong in ((1, -z), (0, z)):
@@ -165,6 +182,13 @@ def test_generators_are_welcome():
         (lambda: nn.cross_entropy([1.0, 2.0], -1), ValueError, "a class index from 0 to 1. Received: -1"),
         (lambda: nn.cross_entropy([1.0, 2.0], 1.0), TypeError, "for each sample. Received: 1.0"),
         (lambda: nn.cross_entropy([1.0, 2.0], True), TypeError, "Received: True"),
+        (lambda: nn.cross_entropy([1.0, 2.0], Value(2)), ValueError, "a class index from 0 to 1. Received: 2"),
+        (lambda: nn.cross_entropy([1.0, 2.0], Value(-1)), ValueError, "a class index from 0 to 1. Received: -1"),
+        (lambda: nn.cross_entropy([1.0, 2.0], Value(0.5)), TypeError, "for each sample. Received: Value(data=0.5)"),
+        (lambda: nn.cross_entropy([1.0, 2.0], [Value(0.5)] * 3), ValueError, "for each of 2 classes. Received: 3"),
+        (lambda: nn.cross_entropy([1.0, 2.0], [Value(0.4)] * 2), ValueError, "whose sum is 1. Received: [0.4, 0.4]"),
+        (lambda: nn.hinge([1.0], [Value(0.5)]), ValueError, "hinge needs targets -1 or 1. Received: 0.5"),
+        (lambda: nn.binary_cross_entropy(1.0, Value(1.5)), ValueError, "needs targets from 0 to 1. Received: 1.5"),
         (lambda: nn.cross_entropy([1.0, 2.0], [0.5, 0.6]), ValueError, "whose sum is 1. Received: [0.5, 0.6]"),
         (lambda: nn.cross_entropy([1.0, 2.0], [1.5, -0.5]), ValueError, "whose sum is 1. Received: [1.5, -0.5]"),
         (lambda: nn.cross_entropy([1.0, 2.0], [0, 0, 1]), ValueError, "for each of 2 classes. Received: 3"),

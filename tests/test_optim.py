@@ -8,6 +8,7 @@ import math
 import pickle
 from typing import Any
 
+import numpy as np
 import pytest
 
 import nn
@@ -78,6 +79,55 @@ def test_against_pytorch(name, options):
         optimizer.step()
         expected.append(p.item())
     assert run(getattr(nn, name), options) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [float, np.float32])
+@pytest.mark.parametrize("size", [1, 5])
+@pytest.mark.parametrize(
+    ("name", "options"), [("SGD", o) for o in SGD_OPTIONS] + [("Adam", o) for o in ADAM_OPTIONS]
+)
+def test_all_parameters_at_once(name, options, size, dtype):
+    """The same formulas on arrays, also where eager steps come between."""
+    draw = np.random.default_rng(0)
+    ps = tuple(Value(x) for x in draw.normal(size=size).astype(dtype))
+    array = np.array([p.data for p in ps], dtype)
+    one, other = (getattr(nn, name)(ps, **options) for _ in range(2))
+    assert one.takes_arrays()
+    for t in range(10):
+        gradients = draw.normal(size=size).astype(dtype) * 10.0 ** (t % 3)
+        kept = gradients.copy()
+        for p, g in zip(ps, gradients.tolist(), strict=True):
+            p.grad = g
+        if t in (3, 4, 7):
+            before = [p.data for p in ps]
+            one.step()
+            array[:] = [p.data for p in ps]
+            for p, number in zip(ps, before, strict=True):
+                p.data = number
+        else:
+            one.move(ps, array, gradients)
+        other.step()
+        assert array.dtype == dtype
+        assert array == pytest.approx([p.data for p in ps], rel=1e-12 if dtype is float else 1e-4)
+        for p, number in zip(ps, array.tolist(), strict=True):
+            p.data = number
+        assert gradients.tolist() == kept.tolist()
+
+
+def test_whose_formulas_take_arrays():
+    class Plain(nn.SGD):
+        pass
+
+    class OwnUpdate(nn.SGD):
+        def update(self, p, g):
+            return super().update(p, g)
+
+    class OwnStep(nn.Adam):
+        def step(self):
+            super().step()
+
+    kinds: list[Any] = [nn.SGD, nn.Adam, Plain, OwnUpdate, OwnStep, nn.Optimizer]
+    assert [kind([Value(1.0)], lr=0.1).takes_arrays() for kind in kinds] == [True] * 3 + [False] * 3
 
 
 def test_closed_forms():

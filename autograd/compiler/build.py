@@ -115,8 +115,8 @@ def assemble(
         body.insert(0, f"n = len({arguments[0]})")
     comment = shape_comment(recorded)
     lines = head + ([""] * 2 if head else [])
-    lines.append(f"def {kind}({', '.join(arguments)}):" + (f"  # {comment}" if comment else ""))
-    return "\n".join(lines + ["    " + line for line in body]) + "\n"
+    lines = [row for line in lines for row in s.broken(line)] + s.header(kind, arguments, comment)
+    return "\n".join(lines + ["    " + row for line in body for row in s.broken(line)]) + "\n"
 
 
 def forward(version: Any, trees: Any) -> Built:
@@ -137,14 +137,9 @@ def gradient(version: Any) -> Built:
     recorded: Recorded = version.recorded
     value, slopes = value_and_gradient(recorded, version.program.reduction)
     if not recorded.graph.batch:
-        straight = Straight(recorded, [value, *slopes])
+        straight = Straight(recorded, [value, *slopes], slopes)
         if straight.worthwhile():
-            tree = (
-                (value, tuple(slopes))
-                if recorded.wrt is not None
-                else (value, *by_argument(recorded, slopes))
-            )
-            return finish_straight(version, straight, "value_and_grad", straight.tree(tree))
+            return finish_straight(version, straight, "value_and_grad", straight.gradient_tree())
     emitter, text = start(recorded, [value, *slopes])
     results: list[tuple[str, s.Expr]] = []
     head: list[str] = []

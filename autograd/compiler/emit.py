@@ -22,7 +22,7 @@ from .naming import Names
 from .views import Affine, Index, affine, split_axes, view
 
 Expr = s.Expr
-DIV = TABLE["div"]
+DIV, EQUAL = TABLE["div"], TABLE["equal"]
 WIDTH = 76  # of an expression that may still be put into another one
 UNKNOWN = math.nan  # what a hole holds, where nobody said
 
@@ -355,16 +355,18 @@ class Emitter:
             a, b = b, a
         constant = self.scalar(a)
         if constant is not None:
-            expr, rank = self.linear(array, b, over_batch)
             if constant == 1:
-                return expr, rank
-            return s.binary(s.number(constant), "*", expr), 1
+                return self.linear(array, b, over_batch)
+            factor = self.linear(array, b, over_batch, as_factor=True)[0]
+            return s.binary(s.number(constant), "*", factor), 1
         if a.index.shape[-1] == 1 and not over_batch:
             x, y = self.read(trimmed(a)), self.read(trimmed(b))
             return s.binary(x, "*", y), 1
         return self.contraction(array, a, b, over_batch), 0
 
-    def linear(self, array: Array, a: Operand, over_batch: bool) -> tuple[Expr, int]:
+    def linear(
+        self, array: Array, a: Operand, over_batch: bool, as_factor: bool = False
+    ) -> tuple[Expr, int]:
         count = a.index.shape[-1]
         number = self.scalar(a)
         if number is not None:
@@ -383,7 +385,14 @@ class Emitter:
         if axes:
             everything = len(array.shape) == 0 and len(axes) == 1 + (self.varies(a) and count > 1)
             expr = s.method(expr, "sum") if everything else s.method(expr, "sum", axis=s.axis(*axes))
+        elif not as_factor:
+            expr = self.as_float(a, expr)
         return expr, 2
+
+    def as_float(self, operand: Operand, expr: Expr) -> Expr:
+        """Comparisons are kept as True and False, which multiply as 1 and 0 but do not add."""
+        boolean = operand.source != CONSTANT and self.grouping.arrays[operand.source].kind is EQUAL
+        return s.binary(s.number(1.0), "*", expr) if boolean else expr
 
     def incomplete(self, array: Array, part: Part, over_batch: bool) -> tuple[Expr, int]:
         """Sums with different numbers of terms: zeros in the holes of a factor, or under a mask."""
@@ -537,7 +546,7 @@ class Emitter:
             fills = [self.fill_of(array, x) if self.scalar(x) is None else self.scalar(x) for x in operands]
             known = [UNKNOWN if f is None else f for f in fills]
             self.fills[array.number] = 0.0 if op is DIV and known[0] == 0.0 else op.formula(*known)
-        exprs = [self.read(x) for x in operands]
+        exprs = [self.as_float(x, self.read(x)) for x in operands]
         self.spelling(op)
         _, mentions = s.template(op.numpy)
         exprs = [self.named(x) if n > 1 else x for x, n in zip(exprs, mentions, strict=False)]
@@ -547,7 +556,9 @@ class Emitter:
         """An operation that nobody has spelled for arrays is its formula, number by number."""
         name = op.numpy.partition("(")[0]
         if name == op.name and name not in array_formulas:
-            self.constants[name] = np.vectorize(op.formula, otypes=[float])
+            formula = (lambda xs: op.formula(*xs.tolist())) if op.variadic else op.formula
+            signature = "(k)->()" if op.variadic else None
+            self.constants[name] = np.vectorize(formula, otypes=[float], signature=signature)
 
     def named(self, x: Expr) -> Expr:
         """A name for an expression that will be mentioned several times."""
@@ -560,11 +571,12 @@ class Emitter:
 
     def reduction(self, array: Array) -> Expr:
         op: Op = array.kind
+        self.spelling(op)
         exprs = []
         for x in array.operands:
             complete = (x.index >= 0) | (array.members < 0).reshape(*array.shape, 1)
             if x.source == CONSTANT or complete.all() or self.ragged(x, complete, op.neutral or 0.0):
-                exprs.append(self.read(whole(x)))
+                exprs.append(self.as_float(x, self.read(whole(x))))
             elif op.neutral is None:
                 raise TypeError(f"{op.name} of different numbers of operands in one place cannot be compiled")
             else:
@@ -603,7 +615,7 @@ class Emitter:
         self.integer_inputs[argument] = min(rows, self.integer_inputs.get(argument, rows))
         index = trimmed(index)
         if len(tables) > 1:
-            raise TypeError("take needs rows that are all parameters, or all computed. Received: a mixture")
+            return self.pick_of_many(array, index)
         table = tables[0]
         dt, di = self.depends(table)[:-1], self.depends(index)
         axes = range(len(array.shape))
@@ -621,10 +633,28 @@ class Emitter:
                 expr = self.transposed(expr, moved, array.varies)
             return expr
         if len(array.shape) == 0:
-            line = s.np_call("arange", s.name("n"))
-            return s.index(self.read(table), [line, self.read(index)])
+            if not array.varies:
+                return s.index(self.read(table), [self.read(index)])
+            samples = s.np_call("arange", s.name("n"))
+            return s.index(self.read(table), [samples, self.read(index)])
+        if len(array.shape) == 1 and dt[0] and di[0]:  # one of each row
+            rows_of_all: Expr = self.constant(np.arange(array.shape[0]))
+            samples = s.index(s.np_call("arange", s.name("n")), [slice(None), None])
+            lead = [samples] if array.varies else []
+            if not array.varies or (self.varies(table) and self.varies(index)):
+                return s.index(self.read(table), [*lead, rows_of_all, self.read(index)])
         places = s.index(self.read(Operand(index.source, index.index)), [Ellipsis, None])
         return s.index(s.np_call("take_along_axis", self.read(table), places, axis=s.axis(-1)), [Ellipsis, 0])
+
+    def pick_of_many(self, array: Array, index: Operand) -> Expr:
+        """From rows that lie in several arrays: side by side first."""
+        nodes = np.array([self.graph.args[max(int(i), 0)][:-1] for i in array.members]).reshape(*array.shape, -1)
+        lead = [s.name("n")] * array.varies
+        full = s.tuple_of([*lead, *s.integers(array.shape)])
+        rows = [s.np_call("broadcast_to", self.output(nodes[..., k]), full) for k in range(nodes.shape[-1])]
+        table = s.np_call("stack", s.list_of(rows), axis=s.axis(-1))
+        places = s.index(s.np_call("broadcast_to", self.read(index), full), [Ellipsis, None])
+        return s.index(s.np_call("take_along_axis", table, places, axis=s.axis(-1)), [Ellipsis, 0])
 
     # Everything, in order -----------------------------------------------------------------------------------------
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ..arrays import __all__ as array_formulas
 from ..context import Scope
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from .grouping import Array
 
 RESERVED = {"np", "n", "p", "g", "rng", "forward", "value_and_grad", "math", "inf", "nan"}
-RESERVED |= set(dir(builtins)) | set(keyword.kwlist) | {*array_formulas, *TABLE}
+RESERVED |= set(dir(builtins)) | set(keyword.kwlist) | {*array_formulas}  # and the table, which grows
+LONGEST = 24  # letters of a name
+FOREIGN = re.compile("[^0-9A-Za-zΑ-ΡΣ-Ωα-ω]+")  # what becomes an underscore
 
 # What an array is called after the operation that made it
 SHORT = {
@@ -27,28 +29,38 @@ SHORT = {
 
 
 def identifier(label: str, otherwise: str = "v") -> str:
-    """A label as a Python name: `layers.0.w[2]` -> layers_0_w_2."""
-    name = re.sub(r"\W+", "_", label, flags=re.ASCII).strip("_")
-    name = f"{otherwise}_{name}" if name[:1].isdigit() else name or otherwise
-    return f"{name}_" if name in RESERVED else name
+    """A label, whatever is in it, as a short Python name: `layers.0.w[2]` -> layers_0_w_2."""
+    name = FOREIGN.sub("_", label[: 8 * LONGEST])[: LONGEST + 1].strip("_")[:LONGEST].rstrip("_")
+    return f"{otherwise}_{name}" if name[:1].isdigit() else name or otherwise
 
 
 class Names:
-    """Hands out names, each once."""
+    """Hands out names, each once, and none that would hide something; `unused` is what the text does not use."""
 
-    def __init__(self, graph: Graph, arguments: Sequence[str]) -> None:
+    def __init__(self, graph: Graph, arguments: Sequence[str], unused: Iterable[str] = ()) -> None:
         self.graph = graph
-        self.taken: set[str] = set(RESERVED)
+        self.reserved = (RESERVED | {*TABLE}).difference(unused)
+        self.taken: set[str] = set(self.reserved)
         self.counts: dict[str, int] = {}
         self.arguments = [self.unique(identifier(name, "x")) for name in arguments]
 
     def unique(self, base: str) -> str:
-        name = base
+        name = base = identifier(base)
+        if name in self.reserved:
+            name = f"{base}_"
         while name in self.taken:
             self.counts[base] = k = self.counts.get(base, 1) + 1
             name = f"{base}{'_' if base[-1:].isdigit() else ''}{k}"
         self.taken.add(name)
         return name
+
+    def numbered(self, base: str) -> str:
+        """The next of t1, t2, ..."""
+        while True:
+            self.counts[base] = k = self.counts.get(base, 0) + 1
+            if (name := f"{base}{k}") not in self.taken:
+                self.taken.add(name)
+                return name
 
     def leaf(self, array: Array) -> str:
         return self.arguments[array.number] if array.kind == "input" else "p"
@@ -59,15 +71,27 @@ class Names:
     def parameter(self, label: str, rank: int) -> str:
         """`layers.0.neurons.3.w[2]`, read as a matrix -> W1."""
         *path, last = re.sub(r"\bneurons\.\d+\.", "", label).split(".")
-        stem = identifier(re.sub(r"\[.*", "", last), "w")
+        stem = identifier(re.sub(r"\[.*", "", last, flags=re.DOTALL), "w")
         if rank == 2:
             stem = stem[:1].upper() + stem[1:]
         return self.unique(stem + place(path))
 
+    def element(self, label: str) -> str:
+        """A parameter by itself: `layers.0.neurons.3.w[2]` -> w1_3_2, which is W1[3, 2]; `w[2]` of a neuron -> w2."""
+        *path, last = label[: 8 * LONGEST].split(".")
+        stem, *rest = re.split(r"\[(\w+)\]", last)
+        inside, outside = re.fullmatch(r"(?:(.*)\.)?neurons\.(\d+)", ".".join(path)), path
+        if inside:
+            outside = inside[1].split(".") if inside[1] else []
+        index = [inside[2]] if inside else []
+        index += [part for part in rest if part]
+        return self.unique(indexed(identifier(stem, "w") + place(outside), index))
+
     def array(self, array: Array) -> str:
         """The name that an array would like to have."""
         first = next(int(i) for i in array.members if i >= 0)
-        stems = {re.sub(r"\[.*", "", self.graph.labels.get(int(i), "")) for i in array.members if i >= 0}
+        labels = {self.graph.labels.get(int(i), "") for i in array.members if i >= 0}
+        stems = {re.sub(r"\[.*", "", label, flags=re.DOTALL) for label in labels}
         if len(stems) == 1 and "" not in stems:
             return identifier(stems.pop())
         path = scope_path(self.graph.scopes.get(first))
@@ -81,11 +105,16 @@ class Names:
 
 def place(path: Sequence[str]) -> str:
     """Where in a model: layers, 0 -> 1; attention, query -> _query."""
-    words = [part for part in path if not re.fullmatch(r"\d+|\w*\[\d+\]", part)]
-    numbers = [part for part in path if re.fullmatch(r"\d+", part)]
-    if path and path[-1].isdigit():
-        return str(int(numbers[-1]) + 1)
+    words = [part for part in path if not re.fullmatch(r"[0-9]+|\w*\[\d+\]", part)]
+    if path and re.fullmatch("[0-9]{1,9}", path[-1]):
+        return str(int(path[-1]) + 1)
     return f"_{identifier(words[-1])}" if words else ""
+
+
+def indexed(name: str, index: Sequence[Any]) -> str:
+    """The name of an element: x, (2,) -> x2; W1, (0, 2) -> W1_0_2."""
+    digits = "_".join(map(str, index))
+    return name + ("_" if digits and name[-1:].isdigit() else "") + digits
 
 
 def scope_path(scope: Scope | None) -> list[str]:
@@ -93,7 +122,7 @@ def scope_path(scope: Scope | None) -> list[str]:
     path: list[str] = []
     while scope is not None:
         if getattr(scope, "path", "") and scope.level == "layer":
-            return [part for part in scope.path.split(".") if part != "neurons"]
+            return [part for part in str(getattr(scope, "path")).split(".") if part != "neurons"]  # noqa: B009
         if getattr(scope, "level", "") == "neuron" and not getattr(scope, "path", ""):
             return []
         scope = scope.parent

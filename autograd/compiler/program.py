@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import functools
 import gc
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from ..ops import Op
+from ..ops import Op, number
 from ..value import Value
 from . import build
 from .build import Built, Recorded
-from .record import STOP, Recording, to_graph
-from .store import Store
+from .record import Recording, operands_first, to_graph
+from .simplify import STOP
+from .store import Bound, Store
 
 DTYPES = {"float64": np.float64, "float32": np.float32}
 Shapes = Sequence[tuple[int, ...]]
@@ -50,9 +52,11 @@ class Program:
         self.f, self.batch, self.reduction, self.dtype = f, bool(batch), reduction, np.dtype(DTYPES[name])
         self.rng, self.take_over = np.random.default_rng(seed), take_over
         self.wrt, self.wrt_values, self.single = wrt, *parameters_of(wrt)
-        self.title = getattr(f, "__name__", type(f).__name__).strip("<>")
+        self.title = re.sub(r"[^\w.]+", " ", getattr(f, "__name__", type(f).__name__)).strip()
         self.record = record or self.record_call
         self.versions: dict[Any, Version] = {}
+        self.direct_forward: dict[int, Callable[..., Any]] = {}  # for so many floats
+        self.direct_gradient: dict[int, Callable[..., Any]] = {}
         self.last: Version | None = None
         self.store: Store | None = None
         self.p: Any = np.zeros(0, self.dtype)
@@ -61,13 +65,47 @@ class Program:
 
     def __call__(self, *args: Any) -> Any:
         """f of each sample of the batch, as an array; without a batch, f of the one sample."""
+        direct = self.direct_forward.get(len(args))
+        if direct is not None:
+            for x in args:
+                if type(x) is not float:
+                    break
+            else:
+                return direct(*args)
+            if {*map(type, args)} <= {int, float}:
+                return direct(*map(float, args))
         arrays, version = self.version(args)
-        return version.forward(arrays)
+        out = version.forward(arrays)
+        self.offer(version, "forward", self.direct_forward, args)
+        return out
 
     def value_and_grad(self, *args: Any) -> tuple[float, Any]:
         """(the mean of f over the batch, or the sum; its gradient in the order of `wrt`)."""
+        direct = self.direct_gradient.get(len(args))
+        if direct is not None:
+            for x in args:
+                if type(x) is not float:
+                    break
+            else:
+                return direct(*args)  # type: ignore[no-any-return]
+            if {*map(type, args)} <= {int, float}:
+                return direct(*map(float, args))  # type: ignore[no-any-return]
         arrays, version = self.version(args)
-        return version.gradient(arrays)
+        found = version.gradient(arrays)
+        self.offer(version, "gradient", self.direct_gradient, args)
+        return found
+
+    def offer(self, version: Version, kind: str, direct: dict[int, Any], args: Sequence[Any]) -> None:
+        """From now on, call the function for this many floats directly, if it can be."""
+        call = version.direct(kind) if {*map(type, args)} <= {int, float} else None
+        if call is not None:
+            direct[len(args)] = call
+
+    def forget(self) -> None:
+        """Outdated: record and compile anew."""
+        self.versions.clear()
+        self.direct_forward.clear()
+        self.direct_gradient.clear()
 
     @property
     def source(self) -> str:
@@ -105,7 +143,7 @@ class Program:
         else:
             key = tuple([a.shape for a in arrays])
         if self.store is not None and self.store.changed() and self.store.refresh():
-            self.versions.clear()  # frozen or freed since: other gradients are wanted
+            self.forget()  # frozen or freed since: other gradients are wanted
         version = self.versions.get(key)
         if version is None:
             version = Version(self, key)  # which may find that the others are outdated
@@ -119,7 +157,7 @@ class Program:
             if self.store.values == values:
                 return
             self.store.let_go()
-            self.versions.clear()
+            self.forget()
         own = self.dtype if self.take_over else np.dtype(np.float64)
         self.store = Store(values, own, len(self.wrt_values) if self.take_over else 0)
         self.p = self.store.array if own == self.dtype else np.zeros(len(values), self.dtype)
@@ -139,18 +177,25 @@ class Program:
             )
         try:
             array = np.asarray(x)
-            if array.dtype.kind not in "iu":
-                array = np.asarray(array, dtype=self.dtype)
+            if array.dtype.kind == "O":
+                array = np.array([number(item) for item in array.flat], self.dtype).reshape(array.shape)
         except (TypeError, ValueError):
+            array = np.asarray("")
+        if array.dtype.kind not in "biuf":
             raise TypeError(
-                f"a compiled program takes numbers and arrays of one shape each. Received: {type(x).__name__} as argument {k}"
-            ) from None
-        return array
+                f"a compiled program takes numbers, and arrays of numbers. Received: {type(x).__name__} as argument {k}"
+            )
+        return array if array.dtype.kind in "iu" else array.astype(self.dtype, copy=False)
 
     def check_batch(self, arrays: Sequence[Any]) -> None:
+        if not arrays:
+            raise TypeError(
+                f"{self.title} was compiled with batch=True: it needs an argument that tells the size of the batch. "
+                "Received: none"
+            )
         sizes = {len(a) if a.ndim else None for a in arrays}
         if len(sizes) != 1 or None in sizes or 0 in sizes:
-            shown = ", ".join(str(a.shape) for a in arrays) or "no arguments"
+            shown = ", ".join(str(a.shape) for a in arrays)
             raise ValueError(
                 f"{self.title} was compiled with batch=True: each argument needs a leading axis of the same size, at "
                 f"least 1, one entry a sample. Received: {shown}"
@@ -163,7 +208,8 @@ class Program:
         with undisturbed():
             recording = Recording(self.f, shapes)
             flat = [*flatten(recording.output)]
-            first = self.wrt_values if self.store is None else self.store.values
+            recording.check_draws()
+            first = in_their_order(flat, self.wrt_values) if self.store is None else self.store.values
             graph, outputs, parameters = to_graph(
                 flat, recording.inputs, first, recording.made_here, self.batch
             )
@@ -224,13 +270,54 @@ class Version:
     def gradient(self, arrays: list[Any]) -> tuple[float, Any]:
         value = self.gradient_in_place(arrays)
         program = self.program
+        if self.built["gradient"].straight:
+            return value[0], self.gradient_of_floats(value[1])
         if program.wrt is None:
             value, *slopes = value
             return float(value), self.by_inputs(slopes, arrays)
-        if type(value) is tuple:
-            value, slopes = value
-            return float(value), float(slopes[0]) if program.single else np.array(slopes, program.dtype)
         return float(value), float(self.g[0]) if program.single else self.g.copy()
+
+    def gradient_of_floats(self, slopes: Any) -> Any:
+        """The gradient that a straight-line program returned, as arrays where it is more than a number."""
+        program, shapes = self.program, self.recorded.shapes
+        if program.single:
+            return slopes[0]
+        if program.wrt is not None:
+            return np.array(slopes, program.dtype)
+        if len(shapes) == 1:
+            return np.array(slopes, program.dtype).reshape(shapes[0]) if shapes[0] else slopes
+        return tuple(
+            np.array(slope, program.dtype).reshape(shape) if shape else slope
+            for slope, shape in zip(slopes, shapes, strict=True)
+        )
+
+    def direct(self, kind: str) -> Callable[..., Any] | None:
+        """A straight-line program as a function of floats alone; None where arrays, an index or float32 need care."""
+        built, program = self.built[kind], self.program
+        if not built.straight or any(self.recorded.shapes) or built.index_inputs or program.dtype != float:
+            return None
+        function, gradient = built.function, kind == "gradient"
+        plain = program.wrt is None if gradient else only_numbers(self.trees)
+        if not self.recorded.parameters:
+            if plain:
+                return function
+            if not gradient:
+                return lambda *args: self.returned_lists(self.trees, function(*args))
+
+        def with_parameters(*args: float) -> Any:
+            store = program.store
+            if store is not None and store.changed():
+                program.forget()
+                return program.value_and_grad(*args) if gradient else program(*args)
+            program.fetch()
+            found = function(*args, program.p.tolist()) if store is not None else function(*args)
+            if plain:
+                return found
+            if not gradient:
+                return self.returned_lists(self.trees, found)
+            return found[0], self.gradient_of_floats(found[1])
+
+        return with_parameters
 
     def by_inputs(self, slopes: list[Any], arrays: list[Any]) -> Any:
         found = []
@@ -283,6 +370,13 @@ class Version:
             )
 
 
+def only_numbers(tree: Any) -> bool:
+    """Whether there are no lists in what a function returned."""
+    if isinstance(tree, dict):
+        return all(map(only_numbers, tree.values()))
+    return all(map(only_numbers, tree)) if isinstance(tree, tuple) else not tree.ndim
+
+
 def floats(arrays: Sequence[Any]) -> list[Any]:
     return [a.ravel().astype(float).tolist() if a.ndim else float(a) for a in arrays]
 
@@ -290,7 +384,8 @@ def floats(arrays: Sequence[Any]) -> list[Any]:
 def check_index(name: str, array: Any, rows: int) -> None:
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name} is used as an index and needs integers. Received: an array of {array.dtype}")
-    if array.size and (array.min() < 0 or array.max() >= rows):
+    # As unsigned numbers the negative ones are huge: one look at the maximum is enough
+    if array.size and array.view(f"u{array.itemsize}").max() >= rows:
         raise IndexError(
             f"{name} is used as an index from 0 to {rows - 1}. Received: {array.min()} to {array.max()}"
         )
@@ -308,6 +403,16 @@ def undisturbed() -> Iterator[None]:
             gc.enable()
 
 
+def in_their_order(outputs: list[Any], wrt: list[Value]) -> list[Value]:
+    """wrt, and then the parameters that stand in arrays already, in that order: it spares copies of them."""
+    stores: dict[Store, set[Value]] = {}
+    for v in operands_first([v for v in outputs if isinstance(v, Value)], {*wrt}):
+        if type(v) is Bound:
+            stores.setdefault(v._dx, set()).add(v)
+    others = [v for store, read in stores.items() for v in store.values if v in read]
+    return [*dict.fromkeys([*wrt, *others])]
+
+
 def parameters_of(wrt: Any) -> tuple[list[Value], bool]:
     """The Values by which to differentiate, and whether it is a single one."""
     if wrt is None:
@@ -317,6 +422,8 @@ def parameters_of(wrt: Any) -> tuple[list[Value], bool]:
     if callable(getattr(wrt, "parameters", None)):
         return list(wrt.parameters()), False
     if isinstance(wrt, (list, tuple)) and all(isinstance(v, Value) for v in wrt):
+        if len({*wrt}) < len(wrt):
+            raise ValueError("each Value in wrt has one place in the gradient. Received: the same Value twice")
         return list(wrt), False
     shown = type(wrt).__name__
     if isinstance(wrt, (list, tuple)):
@@ -342,7 +449,8 @@ def flatten(tree: Any) -> Iterator[Any]:
         yield tree
     else:
         raise TypeError(
-            f"a compiled function must return numbers, or lists, arrays or tuples of them. Received: {type(tree).__name__}"
+            "a compiled function must return numbers, or lists, arrays or tuples of them. "
+            f"Received: {type(tree).__name__}"
         )
 
 
@@ -410,7 +518,8 @@ def compile_graph(
     """Compile what has been recorded already: Values that nobody planned to compile.
 
     `inputs` are the Values that become the program's arguments, in order, one number each; `outputs` is a Value, or a
-    list of them. Other leaves are parameters, whose numbers are read at each call.
+    list of them. Other leaves are parameters, whose numbers are read at each call. `wrt` is that of `compile`, and may
+    name inputs.
 
     >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
     >>> program = compile_graph(a * b + b, inputs=[a, b])
@@ -422,22 +531,21 @@ def compile_graph(
         if not isinstance(v, Value):
             raise TypeError(f"each input must be a Value. Received: {type(v).__name__}")
     flat = [*flatten(outputs)]
-    wrt_values, _ = parameters_of(wrt)
-    if set(wrt_values) & set(inputs):
-        raise ValueError(
-            "a Value is either an input or in wrt; the gradient by the inputs is that of wrt=None"
-        )
+    if not any(isinstance(v, Value) for v in flat):
+        raise TypeError(f"the outputs must be a Value, or a list of Values. Received: {type(outputs).__name__}")
+    if len({*inputs}) < len(inputs):
+        raise ValueError("each input stands for one argument. Received: the same Value twice")
 
     def record(shapes: Shapes) -> tuple[Recorded, Any]:
         if len(shapes) != len(inputs) or any(shapes):
             raise TypeError(f"this program takes {len(inputs)} numbers. Received: shapes {[*shapes]}")
         with undisturbed():
             graph, nodes, parameters = to_graph(
-                flat, [[v] for v in inputs], wrt_values, lambda v: False, False
+                flat, [[v] for v in inputs], parameters_of(wrt)[0], lambda v: False, False
             )
             names = [v.label or f"x{i}" for i, v in enumerate(inputs)]
             trees = structure(outputs, iter(nodes))
-        places = None if wrt is None else list(range(len(wrt_values)))
+        places = None if wrt is None else list(range(len(parameters_of(wrt)[0])))
         return Recorded(graph, nodes, names, [*shapes], parameters, places, "graph"), trees
 
     def graph(*args: float) -> Any:  # only for its name

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import pickle
 import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -18,11 +19,10 @@ from typing import Any
 import numpy as np
 
 from ..context import Scope, current, user_line, within
-from ..ops import Op, number, zero
+from ..ops import Op, number
 from ..value import NO_GRADIENT, ByHand, Constant, Value, new
 from .graph import Graph
-
-STOP = Op("stop_gradient", "x, as a constant", lambda x: x, zero, numpy="{0}")  # what detach() records
+from .simplify import STOP
 
 
 def unknown(what: str) -> TypeError:
@@ -45,7 +45,7 @@ class Traced(Value):
     """A Value without a number: an input of a function that is being recorded, or what was computed from one."""
 
     __slots__ = ()
-    data = property(refuse(".data"), refuse("assigning .data"))  # type: ignore[assignment]
+    data = property(refuse(".data"), refuse("assigning .data"))
     __bool__ = refuse("`if`, `and`, `or`, `not` or `while`")
     __float__ = refuse("float()")
     __int__ = refuse("int()")
@@ -140,7 +140,7 @@ class Recording:
         with within(tracer=trace, recording=True, anomaly=False, scope=None):
             for name, shape in zip(self.names, shapes, strict=True):
                 indices = [*np.ndindex(shape)]
-                values = [leaf(name + "".join(f"[{i}]" for i in index)) for index in indices]
+                values: list[Value] = [leaf(name + "".join(f"[{i}]" for i in index)) for index in indices]
                 self.inputs.append(values)
                 if shape:
                     array = np.empty(len(values), dtype=object)
@@ -151,7 +151,11 @@ class Recording:
         before = random_states()
         with within(tracer=trace, recording=True, anomaly=False, scope=self.scope):
             self.output = f(*arguments)
-        if before != random_states():
+        self.drew = before != random_states()
+
+    def check_draws(self) -> None:
+        """Raise TypeError if the call drew random numbers that would now be baked in."""
+        if self.drew:
             raise TypeError(
                 "a compiled function draws from Python's or NumPy's global generator, and its numbers would be the "
                 "same in every call. Write autograd.uniform(), which is drawn anew."
@@ -165,9 +169,9 @@ class Recording:
         return scope is not None
 
 
-def random_states() -> tuple[Any, ...]:
-    _, keys, *rest = np.random.get_state()  # noqa: NPY002 (whether the user's code has touched it)
-    return random.getstate(), keys.tobytes(), *rest
+def random_states() -> tuple[Any, bytes]:
+    """Of Python's global generator and of NumPy's, whatever kind it is."""
+    return random.getstate(), pickle.dumps(np.random.get_state(legacy=False))  # noqa: NPY002
 
 
 def argument_names(f: Callable[..., Any], n: int) -> list[str]:
@@ -209,7 +213,8 @@ def to_graph(
 ) -> tuple[Graph, list[int], list[Value]]:
     """The recorded Values as a Graph: (graph, the outputs' nodes, the parameters that it reads, in order).
 
-    Every leaf that is neither an input nor constant is a parameter; those in `wrt` come first, in their order.
+    Every leaf that is neither an input nor constant is a parameter; those in `wrt` come first, in their order. An input
+    may be in `wrt`, too: then a place among the parameters is its, which nobody reads.
     """
     graph = Graph(batch)
     node: dict[Value, int] = {}
@@ -218,7 +223,8 @@ def to_graph(
             node[v] = graph.leaf("input", i, k, varies=batch)
     parameters = [*dict.fromkeys(wrt)]
     for v in parameters:
-        node[v] = graph.leaf("parameter", len(node), 0, varies=False)
+        place = graph.leaf("parameter", len(node), 0, varies=False)
+        node.setdefault(v, place)
     fixed = set(node)
     walked = operands_first([v for v in outputs if isinstance(v, Value)], fixed)
     for v in sorted(walked, key=lambda v: v._dy if type(v) is Traced and v.op not in (None, Draw) else -1):

@@ -1,16 +1,18 @@
 """Rewrites: what may stand for what, as data. `Graph.add` applies them to each node before it is made.
 
 A rule is a pair of texts, in the table's own names; a lower-case letter stands for any operand, a number for itself.
-Each says the same on both sides at every double, nan and inf among them, but for the sign of a zero.
+Each says the same on both sides at every double, nan and inf among them, but for the sign of a zero and the powers of
+-inf, of which a root is nan.
 """
 
 from __future__ import annotations
 
 import ast
+import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from ..ops import TABLE, Op
+from ..ops import TABLE, Op, zero
 
 if TYPE_CHECKING:
     from .graph import Graph
@@ -35,6 +37,9 @@ RULES = [
     ("pow(x, 3)", "mul(mul(x, x), x)"),
     ("pow(x, -1)", "div(1, x)"),
     ("pow(x, 0)", "1"),
+    ("pow(x, 0.5)", "sqrt(x)"),
+    ("pow(x, -0.5)", "div(1, sqrt(x))"),
+    ("pow(x, -1.5)", "div(1, mul(x, sqrt(x)))"),
     ("identity(x)", "x"),
     ("sub(1, step(y, x))", "above(x, y)"),
 ]
@@ -106,6 +111,9 @@ def simplify(graph: Graph, op: Op, args: tuple[int, ...]) -> int | None:
 
 def short_sum(graph: Graph, args: tuple[int, ...]) -> int | None:
     """A sum of one thing twice. A sum of one stays: beside longer ones (a causal mask) it is like them."""
+    shared = common_denominator(graph, args)
+    if shared is not None:
+        return shared
     if len(set(args)) < len(args):
         times = Counter(args)
         parts = [i if n == 1 else times_number(graph, n, i) for i, n in times.items()]
@@ -113,8 +121,34 @@ def short_sum(graph: Graph, args: tuple[int, ...]) -> int | None:
     return None
 
 
+def log_of_sum(graph: Graph, args: tuple[int, ...]) -> int:
+    """ln(e^x1 + e^x2 + ...) with the maximum taken out; e^(x - maximum) serves the gradient, too."""
+    top = graph.add(STOP, (graph.add(TABLE["largest"], args),))
+    powers = [graph.add(TABLE["exp"], (graph.add(TABLE["sub"], (x, top)),)) for x in args]
+    return graph.add(LOG_SUM, (graph.add(TABLE["sum"], powers), top))
+
+
+def common_denominator(graph: Graph, args: tuple[int, ...]) -> int | None:
+    """a / s + b / s = (a + b) / s, and likewise -(a / s) - (b / s)."""
+    neg, div = TABLE["neg"], TABLE["div"]
+    signed = all(graph.ops[i] is neg for i in args)
+    parts = [graph.args[i][0] for i in args] if signed else args
+    if not parts or any(graph.ops[i] is not div for i in parts):
+        return None
+    tops, bottoms = zip(*[graph.args[i] for i in parts], strict=True)
+    if len(set(bottoms)) > 1 or graph.ops[bottoms[0]] in ("literal", "count"):
+        return None
+    quotient = graph.add(div, (graph.add(TABLE["sum"], tops), bottoms[0]))
+    return graph.add(neg, (quotient,)) if signed else quotient
+
+
 def times_number(graph: Graph, n: int, i: int) -> int:
-    return graph.add(TABLE["mul"], (graph.literal(float(n)), i))
+    """n x; of a product n goes to the first factor, which in a gradient is the smaller array."""
+    mul, number = TABLE["mul"], graph.literal(float(n))
+    if graph.ops[i] is mul:
+        x, y = graph.args[i]
+        return graph.add(mul, (graph.add(mul, (number, x)), y))
+    return graph.add(mul, (number, i))
 
 
 def mean_as_sum(graph: Graph, args: tuple[int, ...]) -> int | None:
@@ -136,6 +170,11 @@ def numbers_together(graph: Graph, args: tuple[int, ...]) -> int | None:
     x, y = args
     for a, b in ((x, y), (y, x)):
         c = graph.value(a)
+        if c is not None and graph.ops[b] is TABLE["div"]:
+            top, bottom = graph.args[b]
+            d = graph.value(bottom)
+            if d is not None and d and math.frexp(d)[0] in (0.5, -0.5) and 1e-150 < abs(d) < 1e150:
+                return graph.add(TABLE["mul"], (graph.literal(c / d), top))  # exact: d is a power of 2
         if c is not None and graph.ops[b] is TABLE["mul"]:
             for inner, other in (graph.args[b], graph.args[b][::-1]):
                 d = graph.value(inner)
@@ -144,4 +183,15 @@ def numbers_together(graph: Graph, args: tuple[int, ...]) -> int | None:
     return None
 
 
-SPECIAL: dict[str, Any] = {"mul": numbers_together, "sum": short_sum, "mean": mean_as_sum, "pick": pick_known, "where": chosen}
+# Operations of the compiler's own, which no user records
+STOP = Op("stop_gradient", "x, as a constant", lambda x: x, zero, numpy="{0}")
+LOG_SUM = Op(
+    "log_sum",
+    "ln s + top; top where that is no number",
+    lambda s, top: TABLE["log"].formula(s) + top if math.isfinite(top) else top,
+    lambda g, out, s, top: TABLE["div"](g, s),
+    zero,
+    numpy="np.where(np.isfinite({1}), np.log({0}) + {1}, {1})",
+)
+
+SPECIAL: dict[str, Any] = {"logsumexp": log_of_sum, "mul": numbers_together, "sum": short_sum, "mean": mean_as_sum, "pick": pick_known, "where": chosen}

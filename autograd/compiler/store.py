@@ -67,33 +67,36 @@ class Store:
         self.refresh()
 
     def view_of_another(self, dtype: Any) -> tuple[Any, Any, int]:
-        """(array, its Store, where it begins there) if one Store holds all the Values, in this order; else itself."""
-        if self.values and type(self.values[0]) is Bound:
-            holder, start = self.values[0]._dx, self.values[0]._dy
-            end = start + len(self.values)
-            same = holder.array.dtype == dtype and holder.values[start:end] == self.values
-            if same and all(type(v) is Bound and v._dx is holder for v in self.values):
-                return holder.array[start:end], holder, start
+        """(array, its Store, where it begins there) if one Store holds the Values, in this order; else itself."""
+        for place, v in enumerate(self.values):
+            if type(v) is Bound:
+                holder, start = v._dx, v._dy - place
+                end = start + len(self.values)
+                same = start >= 0 and holder.array.dtype == dtype and holder.values[start:end] == self.values
+                if same and all(type(v) is not Bound or v._dx is holder for v in self.values):
+                    return holder.array[start:end], holder, start
+                break
         return None, self, 0
 
     def refresh(self) -> bool:
         """Look again who holds what; whether others than before are frozen."""
         frozen: list[int] = []
         apart: dict[int, tuple[Store, list[int], list[int]]] = {}
-        self.constants: list[tuple[int, Value]] = []
+        alone: list[int] = []
         for place, v in enumerate(self.values):
             if type(v) is Value and v.op is None:
                 self.array[place] = v.data
                 v.__class__ = Bound
                 v._dx, v._dy = self, place
             elif type(v) is not Bound:
-                self.constants.append((place, v))
+                alone.append(place)
                 if not v.requires_grad:
                     frozen.append(place)
             elif v._dx is not self and not (v._dx is self.holder and v._dy == self.offset + place):
                 _, mine, theirs = apart.setdefault(id(v._dx), (v._dx, [], []))
                 mine.append(place)
                 theirs.append(v._dy)
+        self.alone, self.constants = places(alone), [self.values[place] for place in alone]
         self.elsewhere = [(other, places(mine), places(theirs)) for other, mine, theirs in apart.values()]
         self.back = [  # where to write what has been trained
             (other, places(mine[:n]), places(theirs[:n]))
@@ -111,14 +114,16 @@ class Store:
         for other, changes in self.seen:
             if other.changes != changes:
                 return True
-        return any(type(v) in (Value, Bound) and not v.op for _, v in self.constants)
+        if not self.constants or {*map(type, self.constants)}.isdisjoint((Value, Bound)):
+            return False
+        return any(type(v) in (Value, Bound) and not v.op for v in self.constants)
 
     def fetch(self) -> None:
         """Bring in the numbers that live elsewhere."""
         for other, mine, theirs in self.elsewhere:
             self.array[mine] = other.array[theirs]
-        for place, v in self.constants:
-            self.array[place] = v.data
+        if self.constants:
+            self.array[self.alone] = [v.data for v in self.constants]
 
     def put_back(self) -> None:
         """Write what has been trained to where it lives."""
@@ -134,5 +139,5 @@ class Store:
 
 def places(found: list[int]) -> Any:
     """Places in an array: a slice where they are consecutive."""
-    first, n = found[0], len(found)
+    first, n = found[0] if found else 0, len(found)
     return slice(first, first + n) if found == [*range(first, first + n)] else np.array(found)

@@ -153,3 +153,113 @@ def array_text(values: Any) -> Expr | None:
         return ast.List([listed(x) for x in xs], ast.Load()) if isinstance(xs, list) else number(xs)
 
     return np_call("array", listed(values.tolist()))
+
+
+# Long lines -------------------------------------------------------------------------------------------------------
+
+
+def broken(code: str, width: int = 106) -> list[str]:
+    """A statement, given on one line, on as many as its length asks for: brackets open, sums at their signs."""
+    if len(code) <= width or code.lstrip().startswith("#"):
+        return [code]
+    statement = ast.parse(code).body[0]
+    bare, _, comment = code.rpartition("  # ")
+    if isinstance(statement, ast.Assign):
+        found = split(f"{', '.join(map(text, statement.targets))} = ", statement.value, "", 0, width)
+    elif isinstance(statement, ast.Return) and statement.value:
+        found = split("return ", statement.value, "", 0, width)
+    elif isinstance(statement, ast.Expr):
+        found = split("", statement.value, "", 0, width)
+    else:
+        return [code]
+    if bare and len(found[0]) + len(comment) + 4 <= width:
+        found[0] = f"{found[0]}  # {comment}"
+    return found
+
+
+def header(function: str, arguments: Sequence[str], comment: str = "", width: int = 110) -> list[str]:
+    """The first line of a function, or its first lines."""
+    line = f"def {function}({', '.join(arguments)}):"
+    if len(line) > width:
+        rows = filled([f"{name}," for name in arguments], 4, width)
+        return [f"def {function}(", *rows, f"):  # {comment}" if 0 < len(comment) < width - 8 else "):"]
+    return [f"{line}  # {comment}" if comment and len(line) + len(comment) + 4 <= width else line]
+
+
+def filled(items: Sequence[str], indent: int, width: int) -> list[str]:
+    """Items one after another, on as few lines as hold them."""
+    rows: list[str] = []
+    for item in items:
+        if rows and len(rows[-1]) + 1 + len(item) <= width:
+            rows[-1] += " " + item
+        else:
+            rows.append(" " * indent + item)
+    return rows
+
+
+def split(before: str, tree: Expr, after: str, indent: int, width: int, enclosed: bool = False) -> list[str]:
+    """`before`, the expression and `after` as lines, the first one indented; `enclosed`: it needs parentheses."""
+    shown = f"({text(tree)})" if enclosed else text(tree)
+    line = f"{' ' * indent}{before}{shown}{after}"
+    if len(line) <= width:
+        return [line]
+    if enclosed and not isinstance(tree, ast.BinOp):
+        inside = split("", tree, "", indent + 4, width)
+        return [f"{' ' * indent}{before}(", *inside, f"{' ' * indent}){after}"]
+    if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub):
+        return split(
+            before + "-", tree.operand, after, indent, width, text(tree) == f"-({text(tree.operand)})"
+        )
+    inner = tree.func if isinstance(tree, ast.Call) else tree
+    if isinstance(inner, (ast.Subscript, ast.Attribute)) and not isinstance(inner.value, ast.Name):
+        head = shown.startswith(f"({text(inner.value)})")
+        tail = shown[len(text(inner.value)) + 2 * head :]  # .sum(axis=-1)
+        return split(before, inner.value, tail + after, indent, width, head)
+    if isinstance(tree, ast.BinOp) and type(tree.op) in SIGNS:
+        parts, brackets = operands(tree), ("(", ")")
+    elif isinstance(tree, (ast.Tuple, ast.List)):
+        parts = [("", x, ",", False) for x in tree.elts]
+        brackets = ("(", ")") if isinstance(tree, ast.Tuple) else ("[", "]")
+    elif isinstance(tree, ast.Dict):
+        parts = [(f"{text(k)}: ", x, ",", False) for k, x in zip(tree.keys, tree.values, strict=True) if k]
+        brackets = ("{", "}")
+    elif isinstance(tree, ast.Call):
+        parts = [("", x, ",", False) for x in tree.args]
+        parts += [(f"{k.arg}=", k.value, ",", False) for k in tree.keywords]
+        brackets = (f"{text(tree.func)}(", ")")
+    else:
+        return [line]
+    rows: list[str] = []
+    row: list[str] = []
+    for first, x, last, paren in parts:
+        item = f"{first}({text(x)}){last}" if paren else f"{first}{text(x)}{last}"
+        if len(item) + indent + 4 <= width:
+            row.append(item)
+            continue
+        rows += filled(row, indent + 4, width)
+        row = []
+        rows += split(first, x, last, indent + 4, width, paren)
+    rows += filled(row, indent + 4, width)
+    return [" " * indent + before + brackets[0], *rows, " " * indent + brackets[1] + after]
+
+
+SIGNS: dict[type[ast.operator], str] = {type(operator): sign for sign, operator in OPERATORS.items()}
+SUMS = (ast.Add, ast.Sub)
+
+
+def operands(tree: ast.BinOp) -> list[tuple[str, Expr, str, bool]]:
+    """A chain of sums, or of products, as (sign before, operand, nothing after, whether it needs parentheses)."""
+    added = isinstance(tree.op, SUMS)
+    kinds = SUMS if added else (type(tree.op),)
+    found: list[tuple[str, Expr, str, bool]] = []
+    x: Expr = tree
+    while isinstance(x, ast.BinOp) and isinstance(x.op, kinds):
+        right = x.right
+        weak = isinstance(right, ast.BinOp) and (not added or isinstance(right.op, SUMS))
+        found.append((f"{SIGNS[type(x.op)]} ", right, "", weak or isinstance(right, LOOSE)))
+        x = x.left
+    weak = isinstance(x, ast.BinOp) and not added and isinstance(x.op, SUMS)
+    return [("", x, "", weak or isinstance(x, LOOSE)), *found[::-1]]
+
+
+LOOSE = (ast.Compare, ast.BoolOp, ast.IfExp, ast.Lambda)  # what always needs parentheses beside a sign
