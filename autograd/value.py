@@ -97,7 +97,9 @@ class Value:
     def requires_grad(self, needed: bool) -> None:
         if self.op and not needed:
             raise ValueError("only a leaf can be frozen; detach() gives a constant with the same number")
-        self.__class__ = Value if needed else Constant
+        if needed is not self.requires_grad:
+            self.__class__ = Value if needed else Constant
+            self.grad = NO_GRADIENT
 
     def detach(self) -> Value:
         """The same number as a constant: no history, no gradient."""

@@ -78,9 +78,9 @@ def value_and_slopes(graph: Graph, root: int, reduction: str, targets: list[int]
     return value, differentiate(graph, seeds, targets)
 
 
-def start(recorded: Recorded, outputs: Sequence[int]) -> tuple[Emitter, Text]:
+def start(recorded: Recorded, outputs: Sequence[int], dtype: Any) -> tuple[Emitter, Text]:
     grouping = Grouping(fold(recorded.graph, outputs), recorded.shapes)
-    emitter = Emitter(grouping, Names(recorded.graph, recorded.names), recorded.graph.batch)
+    emitter = Emitter(grouping, Names(recorded.graph, recorded.names), recorded.graph.batch, dtype)
     emitter.emit()
     return emitter, Text(emitter)
 
@@ -126,7 +126,7 @@ def forward(version: Any, trees: Any) -> Built:
         straight = Straight(recorded, recorded.outputs)
         if straight.worthwhile():
             return finish_straight(version, straight, "forward", straight.tree(nested(trees)))
-    emitter, text = start(recorded, recorded.outputs)
+    emitter, text = start(recorded, recorded.outputs, version.program.dtype)
     exprs = [emitter.output(tree) for tree in arrays_in(trees)]
     source = assemble("forward", recorded, emitter, [("return ", one_or_tuple(exprs))], text, [])
     return finish(version, emitter, "forward", source)
@@ -140,7 +140,7 @@ def gradient(version: Any) -> Built:
         straight = Straight(recorded, [value, *slopes], slopes)
         if straight.worthwhile():
             return finish_straight(version, straight, "value_and_grad", straight.gradient_tree())
-    emitter, text = start(recorded, [value, *slopes])
+    emitter, text = start(recorded, [value, *slopes], version.program.dtype)
     results: list[tuple[str, s.Expr]] = []
     head: list[str] = []
     returned = [emitter.output(np.array(value))]

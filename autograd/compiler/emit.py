@@ -42,8 +42,8 @@ class Line:
 class Emitter:
     """Turns a Grouping into the text of a program."""
 
-    def __init__(self, grouping: Grouping, names: Names, batch: bool) -> None:
-        self.grouping, self.names, self.batch = grouping, names, batch
+    def __init__(self, grouping: Grouping, names: Names, batch: bool, dtype: Any = np.float64) -> None:
+        self.grouping, self.names, self.batch, self.dtype = grouping, names, batch, np.dtype(dtype)
         self.graph = grouping.graph
         self.lines: list[Line] = []
         self.head: list[Line] = []  # views of the parameters and constants, made once
@@ -392,7 +392,7 @@ class Emitter:
     def as_float(self, operand: Operand, expr: Expr) -> Expr:
         """Comparisons are kept as True and False, which multiply as 1 and 0 but do not add."""
         boolean = operand.source != CONSTANT and self.grouping.arrays[operand.source].kind is EQUAL
-        return s.binary(s.number(1.0), "*", expr) if boolean else expr
+        return s.binary(s.number(1.0), "*", expr) if boolean and self.dtype == float else expr
 
     def incomplete(self, array: Array, part: Part, over_batch: bool) -> tuple[Expr, int]:
         """Sums with different numbers of terms: zeros in the holes of a factor, or under a mask."""
@@ -533,6 +533,20 @@ class Emitter:
             expr = s.np_call("broadcast_to", s.index(expr, news), s.tuple_of(s.integers(array.shape)))
         return expr
 
+    def beside(self, array: Array) -> Expr:
+        """Pieces of several arrays, one after the other along an axis."""
+        pieces = [self.full_piece(x) for x in array.operands]
+        along = s.axis(array.axis + array.varies)
+        return s.np_call("concatenate", s.list_of(pieces), axis=along)
+
+    def full_piece(self, x: Operand) -> Expr:
+        expr, index = self.read(x), x.index
+        if all(d or n == 1 for d, n in zip(self.depends(x), index.shape, strict=True)) and index.ndim:
+            lead_lost = not self.varies(x) and index.shape[0] == 1
+            return s.np_call("reshape", expr, s.tuple_of(s.integers(index.shape))) if lead_lost else expr
+        lead = [s.name("n")] * self.varies(x)
+        return s.np_call("broadcast_to", expr, s.tuple_of([*lead, *s.integers(index.shape)]))
+
     # The table's operations ---------------------------------------------------------------------------------------
 
     def call(self, array: Array) -> Expr:
@@ -550,7 +564,10 @@ class Emitter:
         self.spelling(op)
         _, mentions = s.template(op.numpy)
         exprs = [self.named(x) if n > 1 else x for x, n in zip(exprs, mentions, strict=False)]
-        return self.full(array, s.fill(op.numpy, exprs), array.operands)
+        expr = s.fill(op.numpy, exprs)
+        if op is EQUAL and self.dtype != float:  # True times a Python number would be a double
+            expr = s.method(expr, "astype", s.attribute(s.name("np"), self.dtype.name))
+        return self.full(array, expr, array.operands)
 
     def spelling(self, op: Op) -> None:
         """An operation that nobody has spelled for arrays is its formula, number by number."""
@@ -671,7 +688,13 @@ class Emitter:
                     draw = s.method(s.name("rng"), "random", s.tuple_of(sizes))
                     self.define(key, self.names.unique("u"), draw, keep=True)
             else:
-                expr = self.sum(array) if array.kind == "sum" else self.call(array)
+                expr = (
+                    self.sum(array)
+                    if array.kind == "sum"
+                    else self.beside(array)
+                    if array.kind == "beside"
+                    else self.call(array)
+                )
                 self.define(key, self.names.array(array), expr, self.shape_text(array))
 
     def shape_text(self, array: Array) -> str:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -51,13 +52,14 @@ class Array:
     """A group of nodes as an array. `members` are the nodes in the order of its places, -1 for a hole."""
 
     number: int
-    kind: Any  # "input", "parameter", "random", "count", "sum", or an Op
+    kind: Any  # "input", "parameter", "random", "count", "sum", "beside", or an Op
     shape: tuple[int, ...]
     varies: bool
     members: Index
     parts: list[Part] = field(default_factory=list)
     operands: list[Operand] = field(default_factory=list)
     holes: bool = False
+    axis: int = 0  # along which the operands of an array of kind "beside" follow one another
 
     @property
     def size(self) -> int:
@@ -73,9 +75,14 @@ class Grouping:
         self.arrays: list[Array] = []
         self.array_of = np.full(len(graph), -2)
         self.place_of = np.full(len(graph), -1)
+        self.gradients: dict[int, int] = {}  # the nodes of gradients, by what they are the gradient of
+        self.gathered: set[int] = set()
         self.leaves(shapes)
-        for bucket in self.buckets():
-            self.build(bucket)
+        for depth in self.buckets():
+            first = len(self.arrays)
+            for bucket in depth:
+                self.build(bucket)
+            self.gather_gradients(self.arrays[first:])
 
     # Leaves -------------------------------------------------------------------------------------------------------
 
@@ -111,7 +118,7 @@ class Grouping:
     # Which nodes belong together ----------------------------------------------------------------------------------
 
     def buckets(self) -> Any:
-        """Lists of nodes that form an array each, shallow ones first."""
+        """For each depth, shallow ones first: lists of nodes that form an array each."""
         program = self.program
         by_depth: dict[int, list[int]] = {}
         for i in program.order:
@@ -121,7 +128,7 @@ class Grouping:
             array_of = self.array_of.tolist()
             for i in by_depth[depth]:
                 found.setdefault(self.key(i, array_of), []).append(i)
-            yield from found.values()
+            yield [*found.values()]
 
     def key(self, i: int, array_of: list[int]) -> Any:
         varies = self.graph.varies[i]
@@ -163,6 +170,38 @@ class Grouping:
             order, shape = self.as_operands(nodes, [(1, x, None, True) for x in operands])
             array = self.place(op, shape, varies, take_or_hole(np.array(nodes), order))
             array.operands = [self.operand(x, order, shape) for x in operands]
+
+    def gather_gradients(self, new: list[Array]) -> None:
+        """The gradient of a matrix product, found in several arrays (the gates of a cell; queries, keys and values),
+        is laid side by side as soon as it is complete: then the product's other gradients are products, too."""
+        gradient_of = self.graph.gradient_of
+        touched = {
+            int(self.array_of[gradient_of[i]]) for array in new for i in array.members.tolist() if i in gradient_of
+        }
+        for number in sorted(touched):
+            array = self.arrays[number] if number >= 0 else None
+            if array is None or array.kind != "sum" or array.holes or number in self.gathered or array.size < 2:
+                continue
+            if not any(part.b is not None and part.a.index.shape[-1] > 1 for part in array.parts):
+                continue
+            if not self.gradients:
+                self.gradients.update((v, i) for i, v in gradient_of.items() if i in self.program.depth)
+            nodes = np.array([self.gradients.get(int(v), -1) for v in array.members])
+            if (nodes < 0).any() or (self.array_of[nodes] < 0).any():
+                continue  # not all are there yet
+            self.gathered.add(number)
+            sources = self.array_of[nodes].reshape(array.shape)
+            axes = [k for k in range(sources.ndim) if (sources != sources.take([0], axis=k)).any()]
+            distinct = [self.arrays[int(i)] for i in np.unique(sources)]
+            if len(axes) == 1 and 1 < len(distinct) < 9 and all(x.varies == array.varies for x in distinct):
+                places = self.place_of[nodes].reshape(array.shape)
+                beside = self.place("beside", array.shape, array.varies, nodes)
+                beside.axis = axes[0]
+                line = np.moveaxis(sources, axes[0], 0).reshape(sources.shape[axes[0]], -1)[:, 0]
+                cuts = [0, *(np.flatnonzero(np.diff(line)) + 1).tolist(), len(line)]
+                for start, stop in pairwise(cuts):
+                    piece = places.take(range(start, stop), axis=axes[0])
+                    beside.operands.append(Operand(int(line[start]), piece))
 
     def strands(self, nodes: list[int]) -> list[list[int]]:
         """Nodes apart that walk through their operands in different steps: the rows and the columns of a matrix are

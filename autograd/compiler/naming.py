@@ -96,6 +96,8 @@ class Names:
             return identifier(stems.pop())
         path = scope_path(self.graph.scopes.get(first))
         kind = array.kind
+        if kind == "beside":
+            return "all"
         if kind == "sum":
             return ("z" if path else "s") + place(path)
         if len(kind.rules) == 1 and not kind.variadic and kind.name not in SHORT and path:

@@ -148,7 +148,10 @@ class Program:
         if version is None:
             version = Version(self, key)  # which may find that the others are outdated
             self.versions[key] = version
-        self.last = version
+        if version is not self.last:
+            self.last = version
+            self.direct_forward.clear()  # so that whoever is called next comes by here, and is the last one
+            self.direct_gradient.clear()
         return arrays, version
 
     def hold(self, values: list[Value]) -> None:

@@ -39,6 +39,7 @@ COSH, HYPOT = TABLE["cosh"], TABLE["hypot"]
 AT_ONCE = 30  # operations that Python does in the time of one call of NumPy
 OVERHEAD = 4  # calls of NumPy in the time that it takes to pass arrays in and out
 MOST = 20_000  # operations; more make a text that takes longer to compile than it could save
+WIDTH = 90  # letters of what is returned
 LONGEST = 60  # letters of an expression that may go into another one
 FIXED = {*keyword.kwlist, "np", "n", "p", "g", "rng", "forward", "value_and_grad", "inf", "nan"}
 SHORT = 20  # letters of a gradient that may stand in the `return`
@@ -111,7 +112,7 @@ class Straight:
                 self.known[i], self.lengths[i] = expr, length
                 continue
             once = uses[i] + wanted[i] == 1 and graph.ops[i] != "random"
-            longest = LONGEST if uses[i] or alone else SHORT
+            longest = LONGEST if uses[i] else WIDTH if alone else SHORT
             if once and length <= longest and not (wanted[i] and graph.labels.get(i)):
                 self.known[i], self.lengths[i] = expr, length
                 continue
