@@ -51,6 +51,7 @@ class Emitter:
         self.constants: dict[str, Any] = {}  # arrays too long to be written out
         self.fills: dict[int, float] = {}
         self.views: dict[Any, str] = {}
+        self.stacks: dict[tuple[str, ...], str] = {}
         self.starts: dict[int, list[int]] = {}
         self.first_of: dict[str, int] = {}  # the first parameter that a view shows
         self.converted: set[int] = set()
@@ -304,7 +305,9 @@ class Emitter:
     def sum(self, array: Array) -> Expr:
         terms: list[tuple[int, int, Expr]] = []
         fills = []
-        for part in sorted(array.parts, key=lambda part: part.b is None):  # weights are named before biases
+        stacks, others = self.stackable(array)
+        terms += [(sign, 0, self.stacked_product(*stack, array)) for sign, *stack in stacks]
+        for part in sorted(others, key=lambda part: part.b is None):  # weights are named before biases
             expr, rank = self.term(array, part)
             terms.append((part.sign, rank, expr))
             fills.append(self.fill_of_term(array, part))
@@ -318,6 +321,72 @@ class Emitter:
             sign, _, term = terms[k]
             expr = s.binary(expr, "+" if sign > 0 else "-", term)
         return self.full(array, expr, [x for part in array.parts for x in (part.a, part.b) if x is not None])
+
+    # Sums over time: the steps of a recurrence, one below the other
+
+    def stackable(self, array: Array) -> tuple[list[Any], list[Part]]:
+        """Parts that are outer products of one form, a step of a recurrence each, as (sign, firsts, seconds), and the
+        parts that are not. Plain sums over the batch have no second factor."""
+        found: dict[Any, list[Any]] = {}
+        others: list[Part] = []
+        for part in sorted(array.parts, key=lambda part: max(part.a.source, part.b.source if part.b else 0)):
+            pair = self.outer(array, part)
+            if pair is None:
+                others.append(part)
+            else:
+                first, second = pair
+                shapes = first.index.shape, None if second is None else second.index.shape
+                found.setdefault((part.sign, *shapes), []).append((part, first, second))
+        stacks = []
+        for (sign, *_), steps in found.items():
+            if len(steps) < 4:
+                others += [part for part, _, _ in steps]
+            else:
+                stacks.append((sign, [a for _, a, _ in steps], [b for _, _, b in steps]))
+        return stacks, others
+
+    def outer(self, array: Array, part: Part) -> tuple[Operand, Operand | None] | None:
+        a, b = part.a, part.b
+        if array.varies or not part.complete or a.index.shape[-1] > 1 or not array.shape:
+            return None
+        if b is None:
+            return (trimmed(a), None) if self.varies(a) and all(self.depends(a)[:-1]) else None
+        if self.varies(a) != self.varies(b) or (self.batch and not self.varies(a)) or self.scalar(a) is not None:
+            return None
+        da, db = self.depends(a)[:-1], self.depends(b)[:-1]
+        if db[0]:
+            a, b, da, db = b, a, db, da
+        split = sum(da)
+        if not 0 < split < len(da) or da != [k < split for k in range(len(da))] or db != [not d for d in da]:
+            return None
+        rows = across(a, [*da, False]).reshape(-1)
+        cols = across(b, [*db, False]).reshape(-1)
+        return Operand(a.source, rows), Operand(b.source, cols)
+
+    def stacked_product(self, firsts: list[Operand], seconds: list[Any], array: Array) -> Expr:
+        first = self.stack([self.read(x) for x in firsts])
+        if seconds[0] is None:
+            return s.method(first, "sum", axis=s.axis(0))
+        expr = s.binary(s.attribute(first, "T"), "@", self.stack([self.read(x) for x in seconds]))
+        flat = (firsts[0].index.size, seconds[0].index.size)
+        return expr if array.shape == flat else s.method(expr, "reshape", *s.integers(array.shape))
+
+    def stack(self, steps: list[Expr]) -> Expr:
+        """Arrays of one shape, one below the other; the beginning of a longer stack that is there is a slice of it."""
+        keys = tuple(ast.dump(x) for x in steps)
+        for there, name in self.stacks.items():
+            if there == keys:
+                return s.name(name)
+            if there[: len(keys)] == keys:
+                stop: Expr = s.number(len(keys))
+                return s.index(s.name(name), [s.slice_to(s.binary(stop, "*", s.name("n")) if self.batch else stop)])
+        pieces = s.list_of(steps)
+        expr = s.np_call("concatenate", pieces) if self.batch else s.np_call("stack", pieces)
+        key = f"@s{len(self.stacks)}"
+        base = next((n for x in steps for n in s.names_in(x)), "")
+        hint = self.by_key[base].name if base in self.by_key else "steps"
+        self.stacks[keys] = key
+        return self.define(key, self.names.part_of(hint).replace("_part", "_steps"), expr)
 
     def full(self, array: Array, expr: Expr, operands: Sequence[Operand]) -> Expr:
         """The expression with all the array's axes, also those along which all members are the same."""

@@ -80,7 +80,9 @@ class Straight:
             op, args = ops[i], self.graph.args[i]
             depth[i] = 0
             if op in LINEAR:
-                depth[i] = max([depth[j] + (ops[j] not in LINEAR and ops[j] is not MUL) for j in args], default=1)
+                depth[i] = max(
+                    [depth[j] + (ops[j] not in LINEAR and ops[j] is not MUL) for j in args], default=1
+                )
                 calls.add(("sum", depth[i]))
             elif isinstance(op, Op):
                 depth[i] = 1 + max([depth[j] for j in args], default=0)

@@ -110,6 +110,12 @@ def fold(graph: Graph, outputs: Sequence[int]) -> Program:
         program.order.append(i)
     for i in inlined:
         del sums[i]
+    read = {x for terms in sums.values() for _, a, b in terms for x in (a, b)}
+    read.update(j for args in program.calls.values() for j in args)
+    last = max(depth.values(), default=0)
+    for i in outputs:  # what nobody reads, such as the gradients of weights, can wait for its like
+        if i in sums and i not in read:
+            depth[i] = last
     return program
 
 

@@ -79,6 +79,10 @@ def index(x: Expr, items: Sequence[Any]) -> Expr:
     return ast.Subscript(x, found[0] if len(found) == 1 else tuple_of(found), ast.Load())
 
 
+def slice_to(stop: Expr) -> Expr:
+    return ast.Slice(None, stop, None)  # type: ignore[return-value]
+
+
 OPERATORS: dict[str, ast.operator] = {
     "+": ast.Add(), "-": ast.Sub(), "*": ast.Mult(), "/": ast.Div(), "@": ast.MatMult()
 }  # fmt: skip
