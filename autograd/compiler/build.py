@@ -15,10 +15,14 @@ from . import syntax as s
 from .emit import Emitter
 from .graph import ADD, BATCH_SUM, DIV, MUL, Graph, differentiate, split
 from .grouping import Grouping
+from .levels import Levels
 from .naming import Names
 from .straight import Straight
 from .sums import fold
 from .text import Text, execute
+
+PYTHON_COST = 0.05  # microseconds for an operation of straight-line Python
+ARRAY_COST = 4.0  # microseconds for a line of NumPy on small arrays, with its gathers
 
 
 @dataclass
@@ -78,8 +82,16 @@ def value_and_slopes(graph: Graph, root: int, reduction: str, targets: list[int]
     return value, differentiate(graph, seeds, targets)
 
 
-def start(recorded: Recorded, outputs: Sequence[int], dtype: Any) -> tuple[Emitter, Text]:
-    grouping = Grouping(fold(recorded.graph, outputs), recorded.shapes)
+def levels_of(recorded: Recorded, grouping: Grouping) -> Levels | None:
+    """Level by level, if the graph has so little order that its arrays are many and small."""
+    program = grouping.program
+    if recorded.graph.batch or len(grouping.arrays) < 100 or len(program.order) > 30 * len(grouping.arrays):
+        return None
+    levels = Levels(program) if Levels.suits(program) else None
+    return levels if levels is not None and levels.cost() < ARRAY_COST * len(grouping.arrays) else None
+
+
+def start(recorded: Recorded, grouping: Grouping, dtype: Any) -> tuple[Emitter, Text]:
     emitter = Emitter(grouping, Names(recorded.graph, recorded.names), recorded.graph.batch, dtype)
     emitter.emit()
     return emitter, Text(emitter)
@@ -126,7 +138,13 @@ def forward(version: Any, trees: Any) -> Built:
         straight = Straight(recorded, recorded.outputs)
         if straight.worthwhile():
             return finish_straight(version, straight, "forward", straight.tree(nested(trees)))
-    emitter, text = start(recorded, recorded.outputs, version.program.dtype)
+    grouping = Grouping(fold(recorded.graph, recorded.outputs), recorded.shapes)
+    levels = levels_of(recorded, grouping)
+    if levels is not None:
+        return finish_levels(
+            version, levels, "forward", lambda: [levels.read(tree) for tree in arrays_in(trees)]
+        )
+    emitter, text = start(recorded, grouping, version.program.dtype)
     exprs = [emitter.output(tree) for tree in arrays_in(trees)]
     source = assemble("forward", recorded, emitter, [("return ", one_or_tuple(exprs))], text, [])
     return finish(version, emitter, "forward", source)
@@ -140,7 +158,24 @@ def gradient(version: Any) -> Built:
         straight = Straight(recorded, [value, *slopes], slopes)
         if straight.worthwhile():
             return finish_straight(version, straight, "value_and_grad", straight.gradient_tree())
-    emitter, text = start(recorded, [value, *slopes], version.program.dtype)
+    grouping = Grouping(fold(recorded.graph, [value, *slopes]), recorded.shapes)
+    levels = levels_of(recorded, grouping)
+    if levels is not None and PYTHON_COST * straight.operations < levels.cost():
+        return finish_straight(version, straight, "value_and_grad", straight.gradient_tree())
+    if levels is not None:
+
+        def returned_by_levels() -> list[str]:
+            if recorded.wrt is None:
+                by = zip(recorded.shapes, by_argument(recorded, slopes), strict=True)
+                return [
+                    levels.read(np.array(value)),
+                    *(levels.read(np.array(x).reshape(shape)) for shape, x in by),
+                ]
+            levels.lines.append(f"g[:] = {levels.read(np.array(slopes))}")
+            return [levels.read(np.array(value))]
+
+        return finish_levels(version, levels, "value_and_grad", returned_by_levels)
+    emitter, text = start(recorded, grouping, version.program.dtype)
     results: list[tuple[str, s.Expr]] = []
     head: list[str] = []
     returned = [emitter.output(np.array(value))]
@@ -156,10 +191,23 @@ def gradient(version: Any) -> Built:
 
 def finish(version: Any, emitter: Emitter, kind: str, source: str) -> Built:
     dtype = version.program.dtype
-    constants = {k: v.astype(dtype) if getattr(v, "dtype", None) == float else v for k, v in emitter.constants.items()}
+    constants = {
+        k: v.astype(dtype) if getattr(v, "dtype", None) == np.float64 else v
+        for k, v in emitter.constants.items()
+    }
     given = {"p": version.p, "g": version.g, "rng": version.program.rng, **constants}
     scope = execute(source, given, version.recorded.title)
     return Built(scope[kind], source, emitter.integer_inputs, emitter)
+
+
+def finish_levels(version: Any, levels: Levels, kind: str, returned: Callable[[], list[str]]) -> Built:
+    recorded = version.recorded
+    levels.emit()
+    exprs = returned()
+    source = levels.function(kind, recorded, exprs)
+    given = {"p": version.p, "g": version.g, "rng": version.program.rng, **levels.constants}
+    given["v"] = np.zeros(len(levels.place), version.program.dtype)
+    return Built(execute(source, given, recorded.title)[kind], source, {})
 
 
 def finish_straight(version: Any, straight: Straight, kind: str, returned: s.Expr) -> Built:

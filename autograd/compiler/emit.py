@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -306,7 +307,7 @@ class Emitter:
         terms: list[tuple[int, int, Expr]] = []
         fills = []
         stacks, others = self.stackable(array)
-        terms += [(sign, 0, self.stacked_product(*stack, array)) for sign, *stack in stacks]
+        terms += [(sign, 0, self.stacked_product(a, b, array)) for sign, a, b in stacks]
         for part in sorted(others, key=lambda part: part.b is None):  # weights are named before biases
             expr, rank = self.term(array, part)
             terms.append((part.sign, rank, expr))
@@ -317,7 +318,9 @@ class Emitter:
         order = sorted(range(len(terms)), key=lambda k: (terms[k][0] < 0, terms[k][1]))
         sign, _, total_expr = terms[order[0]]
         expr = s.negative(total_expr) if sign < 0 else total_expr
-        for k in order[1:]:
+        for count, k in enumerate(order[1:], 1):
+            if count % 40 == 0:  # a sum of so many arrays is no line to read
+                expr = self.define(f"@{array.number}+{count}", self.names.array(array), expr, keep=True)
             sign, _, term = terms[k]
             expr = s.binary(expr, "+" if sign > 0 else "-", term)
         return self.full(array, expr, [x for part in array.parts for x in (part.a, part.b) if x is not None])
@@ -351,7 +354,11 @@ class Emitter:
             return None
         if b is None:
             return (trimmed(a), None) if self.varies(a) and all(self.depends(a)[:-1]) else None
-        if self.varies(a) != self.varies(b) or (self.batch and not self.varies(a)) or self.scalar(a) is not None:
+        if (
+            self.varies(a) != self.varies(b)
+            or (self.batch and not self.varies(a))
+            or self.scalar(a) is not None
+        ):
             return None
         da, db = self.depends(a)[:-1], self.depends(b)[:-1]
         if db[0]:
@@ -379,7 +386,9 @@ class Emitter:
                 return s.name(name)
             if there[: len(keys)] == keys:
                 stop: Expr = s.number(len(keys))
-                return s.index(s.name(name), [s.slice_to(s.binary(stop, "*", s.name("n")) if self.batch else stop)])
+                return s.index(
+                    s.name(name), [s.slice_to(s.binary(stop, "*", s.name("n")) if self.batch else stop)]
+                )
         pieces = s.list_of(steps)
         expr = s.np_call("concatenate", pieces) if self.batch else s.np_call("stack", pieces)
         key = f"@s{len(self.stacks)}"
@@ -433,9 +442,7 @@ class Emitter:
             return s.binary(x, "*", y), 1
         return self.contraction(array, a, b, over_batch), 0
 
-    def linear(
-        self, array: Array, a: Operand, over_batch: bool, as_factor: bool = False
-    ) -> tuple[Expr, int]:
+    def linear(self, array: Array, a: Operand, over_batch: bool, as_factor: bool = False) -> tuple[Expr, int]:
         count = a.index.shape[-1]
         number = self.scalar(a)
         if number is not None:
@@ -498,7 +505,9 @@ class Emitter:
             a, b, va, vb, rows, cols = b, a, vb, va, cols, rows
         if over_batch and va != vb and a.index.shape[-1] == 1 and not any(db if va else da):
             x, y = (a, b) if va else (b, a)
-            return s.binary(self.read(trimmed(y)), "*", s.method(self.read(trimmed(x)), "sum", axis=s.axis(0)))
+            return s.binary(
+                self.read(trimmed(y)), "*", s.method(self.read(trimmed(x)), "sum", axis=s.axis(0))
+            )
         if a.index.shape[-1] > 1 and not (da[-1] and db[-1]):
             return self.common_factor(array, a, b, over_batch)
         in_order = both + rows + cols == [*axes] and not neither
@@ -633,7 +642,7 @@ class Emitter:
         self.spelling(op)
         _, mentions = s.template(op.numpy)
         exprs = [self.named(x) if n > 1 else x for x, n in zip(exprs, mentions, strict=False)]
-        expr = s.fill(op.numpy, exprs)
+        expr = s.fill("{0} == {1}" if op is EQUAL else op.numpy, exprs)
         if op is EQUAL and self.dtype != float:  # True times a Python number would be a double
             expr = s.method(expr, "astype", s.attribute(s.name("np"), self.dtype.name))
         return self.full(array, expr, array.operands)
@@ -708,7 +717,10 @@ class Emitter:
         if not self.varies(table) and not any(t and i for t, i in zip(dt, di, strict=True)):
             own, by_index = [k for k in axes if dt[k]], [k for k in axes if di[k]]
             keep = tuple(slice(None) if k in own else 0 for k in axes)
-            matrix = self.read(Operand(table.source, np.moveaxis(table.index[keep], -1, 0)))
+            index_of_rows = np.moveaxis(table.index[keep], -1, 0)
+            matrix = self.read(Operand(table.source, index_of_rows))
+            if rows == 1:  # a table of one row: reading lost its axis
+                matrix = s.np_call("reshape", matrix, s.tuple_of(s.integers(index_of_rows.shape)))
             places = self.read(
                 Operand(index.source, index.index[tuple(slice(None) if k in by_index else 0 for k in axes)])
             )
@@ -734,7 +746,9 @@ class Emitter:
 
     def pick_of_many(self, array: Array, index: Operand) -> Expr:
         """From rows that lie in several arrays: side by side first."""
-        nodes = np.array([self.graph.args[max(int(i), 0)][:-1] for i in array.members]).reshape(*array.shape, -1)
+        nodes = np.array([self.graph.args[max(int(i), 0)][:-1] for i in array.members]).reshape(
+            *array.shape, -1
+        )
         lead = [s.name("n")] * array.varies
         full = s.tuple_of([*lead, *s.integers(array.shape)])
         rows = [s.np_call("broadcast_to", self.output(nodes[..., k]), full) for k in range(nodes.shape[-1])]

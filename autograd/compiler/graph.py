@@ -73,7 +73,7 @@ class Graph:
         """The node of an operation: the one that is there, or what it simplifies to, or a new one."""
         args = tuple(args)
         commutes = op is MUL or op is ADD
-        key = (op.name, args[::-1] if commutes and args[0] > args[1] else args)
+        key = (op, args[::-1] if commutes and args[0] > args[1] else args)
         node = self.found.get(key)
         if node is None:
             node = simplify.simplify(self, op, args)
@@ -193,7 +193,9 @@ def differentiate(graph: Graph, seeds: dict[int, int], targets: Sequence[int]) -
         every = op.rules[0](g, out, *inputs) if op.variadic else None
         varies = graph.varies
         for k, j in enumerate(graph.args[i]):
-            if j not in reaching or (op is DOT and k < 2 * half and graph.args[i][(k + half) % (2 * half)] == nothing):
+            if j not in reaching or (
+                op is DOT and k < 2 * half and graph.args[i][(k + half) % (2 * half)] == nothing
+            ):
                 continue
             gain = every[k] if every is not None else op.rules[k](g, out, *inputs)
             node = gain.id if isinstance(gain, Sym) else graph.literal(number(gain))
@@ -219,14 +221,16 @@ def kinds_of(graph: Graph, nodes: Sequence[int]) -> dict[int, int]:
     for i in nodes:
         op, args = graph.ops[i], graph.args[i]
         if isinstance(op, Op):
-            key: Any = op.name, graph.varies[i], frozenset([kinds[j] for j in args])
+            key: Any = op, graph.varies[i], frozenset([kinds[j] for j in args])
         else:
             key = op, args[0] if op == "input" else None
         kinds[i] = numbers.setdefault(key, len(numbers))
     return kinds
 
 
-def used_once(graph: Graph, nodes: Sequence[int], kinds: dict[int, int], outputs: Sequence[int] = ()) -> set[int]:
+def used_once(
+    graph: Graph, nodes: Sequence[int], kinds: dict[int, int], outputs: Sequence[int] = ()
+) -> set[int]:
     """The kinds of which no node has more than one reader. An output is wanted itself, too."""
     uses = dict.fromkeys(nodes, 0)
     for i in nodes:

@@ -142,9 +142,9 @@ class Grouping:
         sources = [array_of[j] for j in self.graph.args[i]]
         if op.variadic:
             last = sources.pop() if op is PICK else None
-            return varies, op.name, last, frozenset(sources)
+            return varies, op, last, frozenset(sources)
         settings = [self.graph.value(j) for j in self.graph.args[i][len(sources) - op.parameters :]]
-        return varies, op.name, *sources, *settings  # one exponent, one slope for all
+        return varies, op, *sources, *settings  # one exponent, one slope for all
 
     # One array ----------------------------------------------------------------------------------------------------
 
@@ -176,11 +176,20 @@ class Grouping:
         is laid side by side as soon as it is complete: then the product's other gradients are products, too."""
         gradient_of = self.graph.gradient_of
         touched = {
-            int(self.array_of[gradient_of[i]]) for array in new for i in array.members.tolist() if i in gradient_of
+            int(self.array_of[gradient_of[i]])
+            for array in new
+            for i in array.members.tolist()
+            if i in gradient_of
         }
         for number in sorted(touched):
             array = self.arrays[number] if number >= 0 else None
-            if array is None or array.kind != "sum" or array.holes or number in self.gathered or array.size < 2:
+            if (
+                array is None
+                or array.kind != "sum"
+                or array.holes
+                or number in self.gathered
+                or array.size < 2
+            ):
                 continue
             if not any(part.b is not None and part.a.index.shape[-1] > 1 for part in array.parts):
                 continue
@@ -213,7 +222,9 @@ class Grouping:
             terms = [(a, b) for _, a, b in sums[i] if b is not None]
             if len(terms) > 1:
                 (a0, b0), (a1, b1) = terms[:2]
-                step = {int(array_of[x0]): int(place_of[x1] - place_of[x0]) for x0, x1 in ((a0, a1), (b0, b1))}
+                step = {
+                    int(array_of[x0]): int(place_of[x1] - place_of[x0]) for x0, x1 in ((a0, a1), (b0, b1))
+                }
                 steps[i] = tuple(sorted((source, abs(s)) for source, s in step.items() if source != CONSTANT))
                 for a, b in terms:
                     read_by.setdefault(a, Counter())[steps[i]] += 1
@@ -388,7 +399,7 @@ class Grouping:
 
     def coordinates(self, operands: Sequence[Operand]) -> Index:
         """For each node where its operands lie, along each axis of their arrays: a row of numbers."""
-        columns = []
+        columns: list[Index] = []
         for x in operands:
             source = self.arrays[x.source]
             index = x.index if (x.index >= 0).all() else x.index.max(axis=1, keepdims=True)
@@ -446,10 +457,10 @@ def blocks(row: Index, col: Index) -> tuple[Index, Index, Index, tuple[int, int,
     for start in range(rows):
         if block_of_row[start] >= 0:
             continue
-        new_rows = np.zeros(rows, bool)
+        new_rows: Index = np.zeros(rows, bool)
         new_rows[start] = True
         while True:
-            new_cols = there[new_rows].any(axis=0)
+            new_cols: Index = there[new_rows].any(axis=0)
             more = there[:, new_cols].any(axis=1)
             if (more == new_rows).all():
                 break

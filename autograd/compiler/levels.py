@@ -5,7 +5,7 @@ All numbers lie in one array v, operands before results, those of one depth side
     v[520:980] = np.tanh(v[i7])                                       one for each operation
     v[980:1200] = np.add.reduceat(v[i8] * v[i9], i10)                 and one for all sums of products
 
-`v` has a second axis for the samples of a batch.
+The index arrays stand beside the program; there is one sample, no batch.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ class Levels:
         self.constants: dict[str, Any] = {}
         leaves = [i for i, d in sorted(program.depth.items()) if d == 0]
         one = self.graph.literal(1.0)  # the second factor of what has none
-        self.leaves = [*dict.fromkeys([*leaves, one])]
+        self.leaves = [
+            *dict.fromkeys([*leaves, one, *(i for i in program.outputs if i not in program.depth)])
+        ]
         self.place.update((i, k) for k, i in enumerate(self.leaves))
         self.by_depth: dict[int, list[int]] = {}
         for i in program.order:
@@ -49,10 +51,12 @@ class Levels:
     def cost(self) -> float:
         """An estimate, in microseconds."""
         terms = sum(map(len, self.program.sums.values())) + len(self.program.calls)
-        calls = sum(len({self.graph.ops[i] for i in nodes if i in self.program.calls}) + 5 for nodes in self.by_depth.values())
+        called = self.program.calls
+        kinds = [{self.graph.ops[i] for i in nodes if i in called} for nodes in self.by_depth.values()]
+        calls = sum(len(ops) + 5 for ops in kinds)
         return CALL * calls + TERM * terms
 
-    def constant(self, values: Sequence[Any]) -> str:
+    def constant(self, values: Any) -> str:
         name = f"i{len(self.constants) + 1}"
         self.constants[name] = np.array(values)
         return name
@@ -70,7 +74,6 @@ class Levels:
 
     def sums(self, nodes: list[int]) -> str:
         one = self.graph.literal(1.0)
-        # Long sums first would do as well: reduceat only wants to know where each begins
         terms = [(sign, a, one if b is None else b) for i in nodes for sign, a, b in self.program.sums[i]]
         counts = [len(self.program.sums[i]) for i in nodes]
         first = self.constant([self.place[a] for _, a, _ in terms])
@@ -79,14 +82,16 @@ class Levels:
             product += f" * v[{self.constant([self.place[b] for _, _, b in terms])}]"
         if any(sign < 0 for sign, _, _ in terms):
             signs = self.constant([float(sign) for sign, _, _ in terms])
-            product += f" * {signs}{'[:, None]' * self.graph.batch}"
+            product += f" * {signs}"
         if max(counts) == 1:
             return product
         return f"np.add.reduceat({product}, {self.constant(np.cumsum([0, *counts[:-1]]).tolist())})"
 
     def calls(self, op: Op, nodes: list[int]) -> str:
         columns = zip(*[self.graph.args[i] for i in nodes], strict=True)
-        operands = [s.index(s.name("v"), [s.name(self.constant([self.place[j] for j in c]))]) for c in columns]
+        operands = [
+            s.index(s.name("v"), [s.name(self.constant([self.place[j] for j in c]))]) for c in columns
+        ]
         mentions = s.template(op.numpy)[1]
         for k, x in enumerate(operands):
             if mentions[k] > 1:
@@ -95,36 +100,35 @@ class Levels:
                 operands[k] = s.name(name)
         return s.text(s.fill(op.numpy, operands))
 
-    def function(self, kind: str, recorded: Any, outputs: Sequence[int], slopes: Sequence[int] | None) -> str:
-        """The function's text. `outputs` are returned; `slopes` go to the vector g."""
-        graph, batch = self.graph, self.graph.batch
-        self.emit()
+    def read(self, nodes: Any) -> str:
+        """The numbers of an array of nodes."""
+        places = np.array([self.place[int(i)] for i in nodes.flat], dtype=int).reshape(nodes.shape)
+        return f"v[{self.constant(places)}]" if nodes.ndim else f"v[{int(places)}]"
+
+    def function(self, kind: str, recorded: Any, returned: Sequence[str]) -> str:
+        """The function's text, once `emit` has made its lines."""
+        graph = self.graph
         names = [f"x{k}" for k in range(len(recorded.shapes))]
-        size = len(self.place)
-        body = [f"n = len({names[0]})", f"v = np.empty(({size}, n))"] if batch else []
-        by_kind: dict[str, list[int]] = {}
+        by_kind: dict[Any, list[int]] = {}
         for i in self.leaves:
-            kind_of = graph.ops[i] if graph.ops[i] != "input" else f"input {graph.args[i][0]}"
-            by_kind.setdefault(kind_of, []).append(i)
-        literals = by_kind.pop("literal", [])
-        values = self.constant([graph.args[i][0] for i in literals])
-        body.append(f"v[{self.constant([self.place[i] for i in literals])}] = {values}{'[:, None]' * batch}")
-        for kind_of, nodes in by_kind.items():
+            by_kind.setdefault((graph.ops[i], graph.args[i][0] if graph.ops[i] == "input" else 0), []).append(
+                i
+            )
+        start = []
+        for (what, argument), nodes in by_kind.items():
             where = self.constant([self.place[i] for i in nodes])
-            what, _, argument = kind_of.partition(" ")
             if what == "input":
-                x = names[int(argument)]
-                flat = f"{x}.reshape(n, -1).T" if batch else f"{x}.reshape(-1)"
-                body.append(f"v[{where}] = {flat}[{self.constant([graph.args[i][1] for i in nodes])}]")
+                flat = f"np.ravel({names[argument]})"
+                start.append(f"v[{where}] = {flat}[{self.constant([graph.args[i][1] for i in nodes])}]")
             elif what == "parameter":
-                places = self.constant([graph.parameters.index(i) for i in nodes])
-                body.append(f"v[{where}] = p[{places}]{'[:, None]' * batch}")
+                number = {i: k for k, i in enumerate(graph.parameters)}
+                start.append(f"v[{where}] = p[{self.constant([number[i] for i in nodes])}]")
             elif what == "random":
-                body.append(f"v[{where}] = rng.random(({len(nodes)}, n))" if batch else f"v[{where}] = rng.random({len(nodes)})")
+                start.append(f"v[{where}] = rng.random({len(nodes)})")
             else:
-                body.append(f"v[{where}] = n")
-        body += self.lines
-        return f"def {kind}({', '.join(names)}):\n" + "".join(f"    {line}\n" for line in body)
+                start.append(f"v[{where}] = {self.constant([graph.args[i][0] for i in nodes])}")
+        lines = [*start, *self.lines, f"return {', '.join(returned)}"]
+        return f"def {kind}({', '.join(names)}):\n" + "".join(f"    {line}\n" for line in lines)
 
 
 def spelled(op: Op) -> bool:

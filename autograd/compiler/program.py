@@ -426,7 +426,9 @@ def parameters_of(wrt: Any) -> tuple[list[Value], bool]:
         return list(wrt.parameters()), False
     if isinstance(wrt, (list, tuple)) and all(isinstance(v, Value) for v in wrt):
         if len({*wrt}) < len(wrt):
-            raise ValueError("each Value in wrt has one place in the gradient. Received: the same Value twice")
+            raise ValueError(
+                "each Value in wrt has one place in the gradient. Received: the same Value twice"
+            )
         return list(wrt), False
     shown = type(wrt).__name__
     if isinstance(wrt, (list, tuple)):
@@ -535,7 +537,9 @@ def compile_graph(
             raise TypeError(f"each input must be a Value. Received: {type(v).__name__}")
     flat = [*flatten(outputs)]
     if not any(isinstance(v, Value) for v in flat):
-        raise TypeError(f"the outputs must be a Value, or a list of Values. Received: {type(outputs).__name__}")
+        raise TypeError(
+            f"the outputs must be a Value, or a list of Values. Received: {type(outputs).__name__}"
+        )
     if len({*inputs}) < len(inputs):
         raise ValueError("each input stands for one argument. Received: the same Value twice")
 

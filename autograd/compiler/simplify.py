@@ -69,7 +69,7 @@ def match(graph: Graph, pattern: Any, node: int, bound: dict[str, int]) -> bool:
     if type(pattern) is str:
         return bound.setdefault(pattern, node) == node
     if type(pattern) is float:
-        return graph.ops[node] == "literal" and graph.args[node][0] == pattern
+        return bool(graph.ops[node] == "literal" and graph.args[node][0] == pattern)
     op, operands = pattern
     return graph.ops[node] is op and all(
         match(graph, p, i, bound) for p, i in zip(operands, graph.args[node], strict=True)
@@ -91,7 +91,7 @@ def simplify(graph: Graph, op: Op, args: tuple[int, ...]) -> int | None:
     if name in SPECIAL:
         found = SPECIAL[name](graph, args)
         if found is not None:
-            return found
+            return int(found)
     kinds = {graph.ops[i] for i in args}
     if kinds == {"literal"} and name != "batch_sum":
         return graph.literal(op.formula(*[graph.args[i][0] for i in args]))
@@ -194,4 +194,11 @@ LOG_SUM = Op(
     numpy="np.where(np.isfinite({1}), np.log({0}) + {1}, {1})",
 )
 
-SPECIAL: dict[str, Any] = {"logsumexp": log_of_sum, "mul": numbers_together, "sum": short_sum, "mean": mean_as_sum, "pick": pick_known, "where": chosen}
+SPECIAL: dict[str, Any] = {
+    "logsumexp": log_of_sum,
+    "mul": numbers_together,
+    "sum": short_sum,
+    "mean": mean_as_sum,
+    "pick": pick_known,
+    "where": chosen,
+}

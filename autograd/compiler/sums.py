@@ -8,7 +8,7 @@ term that does is meant to be summed over all samples.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,6 +41,14 @@ def count_uses(graph: Graph, live: Sequence[int], outputs: Sequence[int]) -> dic
     for i in outputs:
         uses[i] += 2  # an output is wanted itself, not only within another
     return uses
+
+
+def joined(parts: Iterable[list[Term]]) -> list[Term]:
+    """All terms in one list: that of the first part, which nobody else needs; a long sum is often made term by term."""
+    first, *others = parts
+    for terms in others:
+        first += terms
+    return first
 
 
 def fold(graph: Graph, outputs: Sequence[int]) -> Program:
@@ -79,10 +87,10 @@ def fold(graph: Graph, outputs: Sequence[int]) -> Program:
                 terms = [(s, n, a) if b is None and not varies[a] else (s, a, b) for s, a, b in terms]
             sums[i] = terms
         elif op is SUM:
-            sums[i] = [term for j in args[i] for term in part(1, j, varies[i])]
+            sums[i] = joined(part(1, j, varies[i]) for j in args[i])
         elif op is ADD or op is SUB:
             x, y = args[i]
-            sums[i] = part(1, x, varies[i]) + part(1 if op is ADD else -1, y, varies[i])
+            sums[i] = joined((part(1, x, varies[i]), part(1 if op is ADD else -1, y, varies[i])))
         elif op is NEG:
             sums[i] = part(-1, args[i][0], varies[i])
         elif op is DOT:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -156,12 +157,12 @@ def within(
     """(cut, shape, slices) for strides in falling order: in the shape `dims`, or in one made from the strides."""
     cut = (0, size)
     if dims is None:
-        if len(set(strides)) < len(strides) or any(a % b for a, b in zip(strides, strides[1:])):  # noqa: RUF007
+        if len(set(strides)) < len(strides) or any(a % b for a, b in pairwise(strides)):
             return None
         largest = strides[0] if strides else 1
         if not strides:
             return (base, base + 1), (1,), (0,)
-        inner = [a // b for a, b in zip(strides, strides[1:])] + ([strides[-1]] if strides[-1] > 1 else [])  # noqa: RUF007
+        inner = [a // b for a, b in pairwise(strides)] + ([strides[-1]] if strides[-1] > 1 else [])
         reach = sum(s * (d - 1) for s, d in zip(strides, sizes, strict=True))
         whole = size % largest == 0 and starts is None
         if whole:

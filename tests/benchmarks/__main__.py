@@ -1,30 +1,119 @@
-"""`python -m tests.benchmarks [--json] [--repeats N]`: the eager table."""
+"""`python -m tests.benchmarks [--only ROW] [--json] [--repeats N]`: how fast, and how large, beside whom."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import platform
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
-from .work import JOBS, OURS
+import numpy as np
+
+from .irregular import NODES
+from .job import OURS
+from .work import JOBS
 
 ROOT = Path(__file__).parents[2]
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC"), "1")
 ENVIRONMENT = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(ROOT)}
 ENVIRONMENT.pop("PYTHONDONTWRITEBYTECODE", None)  # an import is timed as users meet it, compiled before
 
-# What is printed: the row of JOBS, its title, and against whom which bar is set
-TIMED = [
-    ("readme", "(a) README expression, forward + backward", {"micrograd": 3.0}),
-    ("by hand", "(b) moons step, binary operations by hand", {"micrograd": 8.0}),
-    ("nn.MLP", "(b) moons step, nn.MLP", {"micrograd": 50.0}),
+
+class Bar(NamedTuple):
+    """What is asked of a ratio, and what is hoped for."""
+
+    limit: float | None
+    goal: float | None = None
+    at_least: bool = True  # of their time to ours; else: at most, of our time to theirs
+
+    def verdict(self, theirs: float, ours: float = 1.0) -> str:
+        ratio = theirs / ours if self.at_least else ours / theirs
+        sign = ">=" if self.at_least else "<="
+        found = [] if self.at_least else [f"ours {ratio:.3g}x its time"]
+        for word, limit, missed in (("bar", self.limit, "MISSED"), ("goal", self.goal, "missed")):
+            if limit is not None:
+                met = ratio >= limit if self.at_least else ratio <= limit
+                found.append(f"{word} {sign} {limit:g}x: {'met' if met else missed}")
+        return ", ".join(found)
+
+
+def at_most(limit: float | None, goal: float | None = None) -> Bar:
+    return Bar(limit, goal, at_least=False)
+
+
+class Row(NamedTuple):
+    name: str  # in JOBS
+    title: str
+    bars: dict[str, Bar]
+    tolerance: float = 1e-9  # up to which the numbers of all engines agree
+    nodes: int = 0  # where the time of one node is of interest: their number
+
+
+FASTER = Bar(1.0)
+ROWS = [
+    Row("readme", "(a) README expression, forward + backward", {"micrograd": Bar(3.0, 5.0)}),
+    Row("by hand", "(b) moons step, binary operations by hand", {"micrograd": Bar(8.0, 15.0)}),
+    Row("nn.MLP", "(b) moons step, nn.MLP", {"micrograd": Bar(50.0, 200.0)}),
+    Row("nn GPT", "GPT of one block, 8 tokens and a step of Adam, nn", {"scalars": Bar(3.0, 8.0)}),
+    Row(
+        "compiled readme",
+        "(a) README expression, compiled, value and both gradients",
+        {"micrograd": Bar(15.0, 90.0), "jax": FASTER},
+    ),
+    Row(
+        "compiled moons",
+        "(b) moons step, compiled",
+        {"NumPy": at_most(1.25, 1.0), "torch": Bar(5.0), "jax": FASTER},
+    ),
+    *(
+        Row(
+            f"compiled gpt {length}",
+            f"(c) GPT of one block, {length} tokens and a step of Adam, compiled",
+            {"scalars": Bar(300.0), "NumPy": FASTER, "torch": Bar(3.0), "jax": Bar(None, 1.0)},
+        )
+        for length in (8, 16)
+    ),
+    Row("compiled gpt gradients", "(c) the same, 8 tokens, loss and gradients alone", {}),
+    *(
+        Row(
+            f"compiled digits {dtype}",
+            f"(d) 784-128-10, batch 64, a step in {dtype}, compiled",
+            {"NumPy": at_most(1.15, 1.0), "torch": FASTER, "jax": Bar(None, 1.0)},
+            tolerance,
+        )
+        for dtype, tolerance in (("float64", 1e-9), ("float32", 1e-4))
+    ),
+    Row(
+        "compiled convolution",
+        "3x3 convolution on 8x8, batch 64, value and gradients, compiled",
+        {"NumPy": at_most(1.5, 1.0)},
+    ),
+    Row(
+        "compiled convolution step",
+        "the same before a linear layer, a step, compiled",
+        {"NumPy": at_most(1.5, 1.0)},
+    ),
+    Row(
+        "compiled lstm",
+        "LSTM of 16, 20 steps, batch 32, value and gradients, compiled",
+        {"NumPy": at_most(1.5)},
+    ),
+    *(
+        Row(
+            f"compiled irregular {near}",
+            f"{NODES:,} random operations, {near}, value and gradient, compiled",
+            {"eager": FASTER},
+            nodes=NODES,
+        )
+        for near in ("wide", "deep")
+    ),
 ]
 
 
@@ -32,17 +121,18 @@ class Worker:
     """An engine at work in a process of its own."""
 
     def __init__(self, row: str, engine: str) -> None:
+        self.engine = engine
         command = [sys.executable, "-m", "tests.benchmarks.worker", row, engine]
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(
             command, cwd=ROOT, env=ENVIRONMENT, stdin=pipe, stdout=pipe, text=True
         )
-        self.numbers = self.read()
+        self.found = self.read()
 
     def read(self) -> Any:
         line = self.process.stdout.readline()  # type: ignore[union-attr]
         if not line:
-            raise RuntimeError(f"a benchmark ended early: {' '.join(map(str, self.process.args))}")  # type: ignore[arg-type]
+            raise RuntimeError(f"the worker of {self.engine} ended early")
         return json.loads(line)
 
     def ask(self, what: str) -> Any:
@@ -54,41 +144,59 @@ class Worker:
         self.process.wait()
 
 
-def check(row: str, workers: dict[str, Worker]) -> None:
+def check(row: Row, workers: dict[str, Worker]) -> None:
     """All engines computed the same loss, gradients or weights."""
-    ours = workers[OURS].numbers
+    ours = np.array(workers[OURS].found["numbers"])
     for engine, worker in workers.items():
-        pairs = zip(ours, worker.numbers, strict=True)
-        if not all(math.isclose(x, y, rel_tol=1e-9, abs_tol=1e-12) for x, y in pairs):
-            raise ArithmeticError(f"{row}: {engine} computes other numbers than {OURS}, so times say nothing")
+        theirs = np.array(worker.found["numbers"])
+        if len(theirs) != len(ours):
+            raise ArithmeticError(f"{engine} gives {len(theirs)} numbers, {OURS} {len(ours)}")
+        wrong = ~np.isclose(theirs, ours, rtol=row.tolerance, atol=1e-3 * row.tolerance)
+        if wrong.any():
+            i = int(np.flatnonzero(wrong)[0])
+            raise ArithmeticError(
+                f"{engine} computes other numbers than {OURS}, so times say nothing: {wrong.sum()} of "
+                f"{len(ours)}, number {i} is {theirs[i]} there, {ours[i]} here"
+            )
 
 
-def race(row: str, repeats: int) -> dict[str, Any]:
-    """Median seconds of every engine, asked in turn, with the garbage collector on and off."""
-    workers = {engine: Worker(row, engine) for engine in JOBS[row]}
-    absent = [engine for engine, worker in workers.items() if isinstance(worker.numbers, dict)]
+def race(row: Row, repeats: int) -> dict[str, Any]:
+    """Median seconds of every engine, asked in turn, with the garbage collector on and off, and of its first call."""
+    workers: dict[str, Worker] = {}
+    try:
+        for engine in JOBS[row.name]:
+            workers[engine] = Worker(row.name, engine)
+        return timed(row, workers, repeats)
+    finally:
+        for worker in workers.values():
+            worker.close()
+
+
+def timed(row: Row, workers: dict[str, Worker], repeats: int) -> dict[str, Any]:
+    absent = [engine for engine, worker in workers.items() if "absent" in worker.found]
     for engine in absent:
         workers.pop(engine).close()
     if OURS in absent:
-        raise ImportError(f"{row}: {OURS} itself cannot be imported")
+        raise ImportError(f"{OURS} itself cannot be imported")
     check(row, workers)
     times: dict[str, Any] = {engine: {"on": [], "off": []} for engine in workers}
     for mode in ("on", "off"):
         for _ in range(repeats):
             for engine, worker in workers.items():
                 times[engine][mode].append(worker.ask(mode))
-    for worker in workers.values():
-        worker.close()
     return {"absent": absent} | {
         engine: {mode: median(seconds) for mode, seconds in by_mode.items()}
+        | {"first": workers[engine].found["first"]}
         for engine, by_mode in times.items()
     }
 
 
-def measure(what: str, engine: str) -> Any:
+def measure(what: str, engine: str = OURS) -> Any:
+    """What a worker measured once; None where its engine is absent."""
     worker = Worker("measure", f"{what}:{engine}")
     worker.close()
-    return worker.numbers
+    absent = isinstance(worker.found, dict) and "absent" in worker.found
+    return None if absent else worker.found
 
 
 def import_seconds(names: str) -> float:
@@ -116,62 +224,114 @@ def duration(seconds: float) -> str:
     return f"{seconds / size:.3g} {unit}"
 
 
-def verdict(ratio: float, bar: float, at_least: bool = True) -> str:
-    met = ratio >= bar if at_least else ratio <= bar
-    return f"bar {'>=' if at_least else '<='} {bar:g}x: {'met' if met else 'MISSED'}"
+def attempt(take: Callable[[], Any]) -> Any:
+    """What it gives, or why it failed: the others are taken all the same."""
+    try:
+        return take()
+    except (ArithmeticError, ImportError, RuntimeError) as error:
+        return {"failed": str(error)}
+
+
+def report_row(row: Row, found: dict[str, Any]) -> None:
+    ours = found[OURS]
+    for engine in JOBS[row.name]:
+        if engine in found["absent"]:
+            print(f"    {engine:<12}    absent")
+            continue
+        times = found[engine]
+        line = f"    {engine:<12}{duration(times['on']):>10} {'(' + duration(times['off']) + ')':<10}"
+        notes = []
+        if engine != OURS:
+            on, off = (times[mode] / ours[mode] for mode in ("on", "off"))
+            notes.append(f"{on:.3g}x ({off:.3g}x) our time")
+            if engine in row.bars:
+                notes.append(row.bars[engine].verdict(times["on"], ours["on"]))
+        if row.nodes:
+            size = times["on"] / row.nodes * 1e9
+            notes.append(f"{size:.3g} ns a node" + (f", {within(size, 60, ' ns')}" if engine == OURS else ""))
+        if engine in (OURS, "jax") and row.name.startswith("compiled"):
+            notes.append(f"first call {duration(times['first'])}")
+        print("   ".join([line, *notes]).rstrip())
+
+
+def within(size: float, bar: float, unit: str, goal: float | None = None) -> str:
+    text = f"bar <= {bar:g}{unit}: {'met' if size <= bar else 'MISSED'}"
+    if goal is not None:
+        text += f", goal {goal:g}{unit}: {'met' if size <= goal else 'missed'}"
+    return text
+
+
+def report_bytes(size: dict[str, Any]) -> None:
+    other = size["micrograd"]
+    print(f"    {OURS:<12}{size[OURS]:10.0f}   {within(size[OURS], 200, '', 140)}")
+    print(f"    micrograd   {'absent' if other is None else format(other, '.0f'):>10}")
+
+
+def report_chain(found: dict[str, float]) -> None:
+    print("    " + ", ".join(f"{step} {duration(seconds)}" for step, seconds in found.items()))
+
+
+def report_compiling(found: dict[str, float]) -> None:
+    print(f"    {duration(found['seconds'])}   {within(found['seconds'], 3, ' s', 1)}")
+    print(f"    {found['bytes'] / 1e9:.2f} GB at most   {within(found['bytes'] / 1e9, 1, ' GB')}")
+
+
+def report_import(found: dict[str, float]) -> None:
+    ours, numpy = found["autograd, nn"], found["numpy"]
+    print(f"    autograd, nn {duration(ours)}, numpy {duration(numpy)}   {at_most(1.5).verdict(numpy, ours)}")
+
+
+OTHERS: dict[str, tuple[str, Callable[[int], Any], Callable[[Any], None]]] = {
+    "bytes": (
+        "bytes a recorded binary node",
+        lambda _: {engine: measure("bytes", engine) for engine in (OURS, "micrograd")},
+        report_bytes,
+    ),
+    "chain": ("a chain of 1,000,000 operations", lambda _: measure("chain"), report_chain),
+    "compiling": (
+        "recording and compiling 784-128-10 with its gradient, to the end of the first call",
+        lambda _: measure("compiling"),
+        report_compiling,
+    ),
+    "import": ("import", imports, report_import),
+}
 
 
 def report(results: dict[str, Any]) -> None:
     print(f"{results['machine']}; one thread, medians of {results['repeats']}, gc on (off)\n")
-    for row, title, bars in TIMED:
-        found = results[row]
-        ours = found[OURS]
-        print(f"{title}\n    {OURS:<12}{duration(ours['on']):>10} ({duration(ours['off'])})")
-        for engine in JOBS[row]:
-            if engine in found["absent"]:
-                print(f"    {engine:<12}    absent")
-            elif engine != OURS:
-                on, off = (found[engine][mode] / ours[mode] for mode in ("on", "off"))
-                line = (
-                    f"    {engine:<12}{duration(found[engine]['on']):>10} ({duration(found[engine]['off'])})"
-                )
-                line += f"   {on:.3g}x ({off:.3g}x) our time"
-                print(line + (f"   {verdict(on, bars[engine])}" if engine in bars else ""))
-    size = results["bytes"]
-    print(f"bytes a recorded binary node\n    {OURS:<12}{size[OURS]:10.0f}   bar <= 200")
-    print(
-        f"    micrograd   {size['micrograd']:10.0f}" if "micrograd" in size else "    micrograd       absent"
-    )
-    print("a chain of 1,000,000 operations")
-    print("    " + ", ".join(f"{step} {duration(seconds)}" for step, seconds in results["chain"].items()))
-    seconds = results["import"]
-    ratio = seconds["autograd, nn"] / seconds["numpy"]
-    print("import")
-    print(
-        f"    autograd, nn {duration(seconds['autograd, nn'])}, numpy {duration(seconds['numpy'])}: {ratio:.2f}x",
-        end="",
-    )
-    print(f"   {verdict(ratio, 1.5, at_least=False)}")
+    parts = [(row.name, row.title, partial(report_row, row)) for row in ROWS]
+    parts += [(name, title, show) for name, (title, _, show) in OTHERS.items()]  # type: ignore[misc]
+    for name, title, show in parts:
+        found = results.get(name)
+        if found is not None:
+            print(title)
+            print(f"    FAILED: {found['failed']}") if "failed" in found else show(found)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    names = [*(row.name for row in ROWS), *OTHERS]
+    parser.add_argument(
+        "--only", action="append", choices=names, metavar="ROW", help=f"that alone: {', '.join(names)}"
+    )
     parser.add_argument("--json", action="store_true", help="print all figures, in seconds, as JSON")
     parser.add_argument("--repeats", type=int, default=7)
     arguments = parser.parse_args()
+    wanted, repeats = arguments.only or names, arguments.repeats
     results: dict[str, Any] = {
         "machine": f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores",
-        "repeats": arguments.repeats,
-        **{row: race(row, arguments.repeats) for row, _, _ in TIMED},
-        "chain": measure("chain", OURS),
-        "import": imports(arguments.repeats),
+        "repeats": repeats,
     }
-    engines = [OURS] if "micrograd" in results["readme"]["absent"] else [OURS, "micrograd"]
-    results["bytes"] = {engine: measure("bytes", engine) for engine in engines}
+    takes: dict[str, Callable[[], Any]] = {
+        **{row.name: partial(race, row, repeats) for row in ROWS},
+        **{name: partial(take, repeats) for name, (_, take, _) in OTHERS.items()},
+    }
+    results |= {name: attempt(take) for name, take in takes.items() if name in wanted}
     if arguments.json:
         print(json.dumps(results, indent=2))
     else:
         report(results)
+    sys.exit(any("failed" in found for found in results.values() if isinstance(found, dict)))
 
 
 if __name__ == "__main__":

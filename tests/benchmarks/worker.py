@@ -1,7 +1,8 @@
 """One engine at one piece of work, in a process of its own: garbage that one leaves must not slow another.
 
-It prints its first numbers, then answers each line it reads, "on" or "off" for the garbage collector, with the
-seconds of one repeat, and "bytes" and "chain" with those measurements. Everything printed is JSON, a line each.
+It prints its first numbers and the seconds they took, compiling included, then answers each line it reads, "on" or
+"off" for the garbage collector, with the seconds of one repeat; or, for "measure", one of those measurements.
+Everything printed is JSON, a line each.
 """
 
 from __future__ import annotations
@@ -11,23 +12,27 @@ import json
 import sys
 import time
 
-from .work import JOBS, chain, node_bytes
+from .work import JOBS, MEASURES
 
 
 def main(row: str, engine: str) -> None:
     def answer(x: object) -> None:
         print(json.dumps(x), flush=True)
 
-    if row == "measure":
-        what, _, engine = engine.partition(":")
-        answer(node_bytes(engine) if what == "bytes" else chain(engine))
-        return
     try:
-        run = JOBS[row][engine]()
+        if row == "measure":
+            what, _, engine = engine.partition(":")
+            answer(MEASURES[what](engine))
+            return
+        run, numbers = JOBS[row][engine]()
     except ImportError as error:
         answer({"absent": str(error.name or error)})
         return
-    answer(run())
+    started = time.perf_counter()
+    found = run()
+    first = time.perf_counter() - started
+    answer({"numbers": [float(x) for x in numbers(found)], "first": first})
+    del found
     started = time.perf_counter()
     run()
     loops = max(1, int(0.1 / (time.perf_counter() - started)))  # a repeat takes at least about 100 ms
