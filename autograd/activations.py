@@ -178,7 +178,7 @@ sparse_sigmoid = op("sparse_sigmoid", "min(max(x + 1, 0), 2) / 2",
 
 # Rectifiers
 
-relu = op("relu", "max(0, x)", lambda x: x if x > 0.0 or x != x else 0.0, lambda g, out, x: g * above(x, 0.0),
+relu = op("relu", "max(0, x)", lambda x: x if x > 0.0 or x != x else 0.0, lambda g, out, x: g * sign(out),
           forward=lambda x: (x, 1.0) if x > 0.0 else (0.0, 0.0) if x <= 0.0 else (x, x),
           symbol="ReLU", numpy="np.maximum({0}, 0)", kinks=(0,))
 relu6 = op("relu6", "min(max(x, 0), 6)", lambda x: 0.0 if x <= 0.0 else 6.0 if x >= 6.0 else x,

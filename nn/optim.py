@@ -179,7 +179,8 @@ class SGD(Optimizer):
     @for_arrays
     def update(self, p: Any, g: Any) -> Any:
         if not self.momentum:
-            return self.lr * g
+            g *= self.lr  # of arrays: the step may take the gradient's place
+            return g
         v = self.state.get(p, 0.0)
         v *= self.momentum
         v += g

@@ -129,8 +129,8 @@ def train_step(
     `loss`: of two arguments, such as `nn.mse`, it is called as loss(model(x), y) for each sample; of three or more, as
     loss(model, *sample). `optimizer` says what is trained: what it was constructed with; what is frozen among it, or
     what no gradient has reached in samples of any shape so far, stays. `batch`: whether the arguments have a leading
-    axis, one entry a sample; without, a step takes one sample. `dtype`: "float64" or "float32". `seed` is for the random
-    numbers of `autograd.uniform`.
+    axis, one entry a sample; without, a step takes one sample. `dtype`: "float64" or "float32". `seed` begins the
+    random numbers of `autograd.uniform`.
 
     The Values show the trained numbers at once; what is assigned to them, or to the optimiser's `lr`, between steps is
     taken up. An optimiser of one's own, with an `update` for single numbers, is called for each parameter in turn.

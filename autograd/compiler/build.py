@@ -303,9 +303,8 @@ def into_vector(emitter: Emitter, slopes: Sequence[int]) -> tuple[list[tuple[str
             ),
             "",
         )
-        name = emitter.names.unique(
-            f"d{base}" if base else f"d_{label.replace('.', '_').split('[')[0] or 'p'}"
-        )
+        base = base or emitter.names.parameter(label, len(array.shape))
+        name = emitter.names.unique(f"d{base}")
         head.append(f"{name} = {s.text(expr)}")
         results.append((f"{name}[...] = ", emitter.source(source)))
     return results, head

@@ -75,6 +75,7 @@ class Grouping:
         self.arrays: list[Array] = []
         self.array_of = np.full(len(graph), -2)
         self.place_of = np.full(len(graph), -1)
+        self.asked = {i: k for k, i in enumerate(program.outputs)}  # outputs, in their order
         self.gradients: dict[int, int] = {}  # the nodes of gradients, by what they are the gradient of
         self.gathered: set[int] = set()
         self.leaves(shapes)
@@ -216,6 +217,8 @@ class Grouping:
         """Nodes apart that walk through their operands in different steps: the rows and the columns of a matrix are
         read by different products. A node of one term goes with those that read the same number."""
         sums, array_of, place_of = self.program.sums, self.array_of, self.place_of
+        if all(len(sums[i]) == 1 for i in nodes):
+            return [nodes]
         steps: dict[int, Any] = {}
         read_by: dict[int, Counter[Any]] = {}
         for i in nodes:
@@ -270,7 +273,8 @@ class Grouping:
             place_x, place_y = place_of[x], place_of[y] if two else np.zeros(len(chosen), int)
             if source_a[first] == CONSTANT:
                 place_x = np.zeros(len(chosen), int)
-            by = np.lexsort((place_y, place_x, who))
+            weights = two and self.arrays[source_a[first]].kind == "parameter" and source_a[first] != CONSTANT
+            by = np.lexsort((place_x, place_y, who) if weights else (place_y, place_x, who))
             who, x, y = who[by], x[by], y[by]
             counts = np.bincount(who, minlength=len(nodes))
             column = np.arange(len(who)) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -343,6 +347,9 @@ class Grouping:
         row, col = classes(a.index), classes(b.index)
         if row is None or col is None:
             return None
+        ranks = self.ranks(nodes)
+        if ranks is not None:
+            row, col = by_rank(row, ranks), by_rank(col, ranks)
         found = blocks(row, col)
         if found is None:
             return None
@@ -353,14 +360,29 @@ class Grouping:
         order = np.full(shape, -1)
         order[block, row, col] = np.arange(len(nodes))
         if r > 1 and c > 1:
-            here = order[0]
-            down, right = abs(here[1, 0] - here[0, 0]), abs(here[0, 1] - here[0, 0])
-            if (here[:2, :2] < 0).any():  # a hole near the corner: ask the other one
-                here = here[::-1, ::-1]
-                down, right = abs(here[1, 0] - here[0, 0]), abs(here[0, 1] - here[0, 0])
-            if down < right:
+            here = order[0] if ranks is None else np.where(order[0] >= 0, ranks[np.maximum(order[0], 0)], -1)
+            if (self.units_first if ranks is None else second_is_slower)(here, a, b):
                 order = order.transpose(0, 2, 1)
         return order.ravel(), tuple(d for d in order.shape if d > 1)
+
+    def ranks(self, nodes: list[int]) -> Index | None:
+        """The order that the nodes should have: a gradient's is that of what it is the gradient of."""
+        if nodes[0] in self.asked:
+            found = [self.asked.get(i, -1) for i in nodes]
+        else:
+            of = [self.graph.gradient_of.get(i, -1) for i in nodes]
+            found = [int(self.place_of[v]) if v >= 0 else -1 for v in of]
+            if len({int(self.array_of[v]) for v in of}) > 1:
+                return None
+        return np.array(found) if min(found) >= 0 else None
+
+    def units_first(self, here: Index, a: Operand, b: Operand) -> bool:
+        """Whether columns should come before rows: a layer's units lie side by side, behind the positions that share
+        its weights; of two computed matrices that is first which was recorded so."""
+        fixed = [self.arrays[x.source].kind == "parameter" for x in (a, b)]
+        if fixed[0] != fixed[1]:
+            return fixed[0]
+        return second_is_slower(here, a, b)
 
     def batch_sum(self, varies: bool, a: Operand, b: Operand) -> bool:
         return not varies and all(x.source != CONSTANT and self.arrays[x.source].varies for x in (a, b))
@@ -413,6 +435,20 @@ class Grouping:
 def rising(rows: Index) -> bool:
     """Whether positions grow along every axis: what is read backwards cannot be a slice."""
     return all((np.diff(rows, axis=k) >= 0).all() for k in range(rows.ndim - 1))
+
+
+def second_is_slower(here: Index, a: Operand, b: Operand) -> bool:
+    """Whether numbers grow faster down the rows of a table than along them."""
+    if (here[:2, :2] < 0).any():  # a hole near the corner: ask the other one
+        here = here[::-1, ::-1]
+    return bool(abs(here[1, 0] - here[0, 0]) < abs(here[0, 1] - here[0, 0]))
+
+
+def by_rank(kinds: Index, ranks: Index) -> Index:
+    """The numbers of classes, given anew in the order of their members' lowest ranks."""
+    lowest = np.full(int(kinds.max()) + 1, np.iinfo(int).max)
+    np.minimum.at(lowest, kinds, ranks)
+    return np.argsort(np.argsort(lowest, kind="stable"), kind="stable")[kinds]
 
 
 def take_or_hole(nodes: Index, order: Index) -> Index:

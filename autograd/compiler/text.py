@@ -19,6 +19,7 @@ from .. import arrays as formulas
 from . import syntax as s
 from .emit import WIDTH, Emitter, Line
 
+LARGE = 256  # numbers a sample, from which on memory counts
 numbered = itertools.count(1)
 
 
@@ -76,12 +77,28 @@ class Text:
                 continue
             name = self.names.unique(self.resolved(line, known))
             known[line.key] = s.name(name)
-            found.append((f"{name} = {s.text(expr)}", line.comment))
+            first, rest = self.in_place(line, expr)
+            found.append((f"{name} = {s.text(first)}", line.comment))
+            found += [(f"{name} {sign}= {s.text(term)}", "") for sign, term in rest]
         for before, expr in results:
             if isinstance(expr, ast.Name) and expr.id in ends:
                 continue
             found.append((before + s.text(s.replace(expr, known)), ""))
         return [commented(code, comment) for code, comment in found]
+
+    def in_place(self, line: Line, expr: s.Expr) -> tuple[s.Expr, list[tuple[str, s.Expr]]]:
+        """A large product with what is added to it afterwards, for which it then needs no room of its own."""
+        array = self.emitter.grouping.arrays[int(line.key[1:])] if line.key[1:].isdigit() else None
+        rest: list[tuple[str, s.Expr]] = []
+        if array is not None and array.varies and array.size >= LARGE:
+            while isinstance(expr, ast.BinOp) and isinstance(expr.op, (ast.Add, ast.Sub)):
+                rest.insert(0, ("+" if isinstance(expr.op, ast.Add) else "-", expr.right))
+                expr = expr.left
+        if rest and fresh(expr):
+            return expr, rest
+        for sign, term in rest:
+            expr = s.binary(expr, sign, term)
+        return expr, []
 
     def resolved(self, line: Line, known: dict[str, s.Expr]) -> str:
         """The name of a line; of a gradient `d` and the name of what it is the gradient of."""
@@ -108,6 +125,13 @@ class Text:
                 found.append(line)
                 wanted.update(s.names_in(line.expr))
         return found[::-1]
+
+
+def fresh(expr: s.Expr) -> bool:
+    """Whether an expression is a product of matrices that nobody else holds."""
+    if isinstance(expr, ast.Call) and isinstance(expr.func, ast.Attribute) and expr.func.attr == "reshape":
+        expr = expr.func.value
+    return isinstance(expr, ast.BinOp) and isinstance(expr.op, ast.MatMult)
 
 
 def written(before: str, expr: s.Expr) -> str:
