@@ -58,6 +58,10 @@ class TrainStep:
 
     def __call__(self, *sample: Any) -> float:
         """The mean loss over the batch, before the update that is then made."""
+        with self.program.lock:
+            return self.made(sample)
+
+    def made(self, sample: tuple[Any, ...]) -> float:
         program, optimizer = self.program, self.optimizer
         arrays, version = program.version(sample)
         value = version.gradient_in_place(arrays)

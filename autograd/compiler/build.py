@@ -292,8 +292,8 @@ def into_vector(emitter: Emitter, slopes: Sequence[int]) -> tuple[list[tuple[str
         if len(found.shape) > 1:
             expr = s.method(expr, "reshape", *s.integers(found.shape))
             expr = s.index(expr, found.slices)
-        if found.order == (1, 0):
-            expr = s.attribute(expr, "T")
+        if found.order != tuple(range(len(found.order))):
+            expr = emitter.transposed(expr, found.order, False)
         label = emitter.graph.labels.get(emitter.graph.parameters[pairs[0][1]], "") if pairs else ""
         base = next(
             (

@@ -52,6 +52,8 @@ class Emitter:
         self.constants: dict[str, Any] = {}  # arrays too long to be written out
         self.fills: dict[int, float] = {}
         self.views: dict[Any, str] = {}
+        self.indexed = {x.operands[-1].source for x in grouping.arrays if x.kind is PICK}
+        self.as_index = False  # whether what is being read is an index, or compared with one
         self.stacks: dict[tuple[str, ...], str] = {}
         self.starts: dict[int, list[int]] = {}
         self.first_of: dict[str, int] = {}  # the first parameter that a view shows
@@ -86,6 +88,14 @@ class Emitter:
         return s.name(self.by_key[key].name)
 
     def source(self, number: int) -> Expr:
+        if number in self.indexed and not self.as_index:  # an argument that is an index and a number, too
+            key = f"@f{number}"
+            if key not in self.by_key:
+                as_numbers = s.method(
+                    s.name(f"@{number}"), "astype", s.attribute(s.name("np"), self.dtype.name)
+                )
+                self.define(key, f"{self.names.arguments[number]}_numbers", as_numbers)
+            return s.name(key)
         return s.name(f"@{number}")
 
     def depends(self, operand: Operand) -> list[bool]:
@@ -175,12 +185,10 @@ class Emitter:
             while news and news[-1] == slice(None):
                 news.pop()
             items = lead + news
-            if items[0] == slice(None) and all(i is None for i in items[1:]) and len(items) > 2:
-                pass
             expr = s.index(expr, items)
         if after is not None:
             expr = s.method(expr, "reshape", *([s.number(-1)] * array.varies), *s.integers(after))
-        if flat and isinstance(expr, (ast.Subscript, ast.Attribute, ast.Call)):
+        if flat and isinstance(expr, (ast.Subscript, ast.Attribute, ast.Call)) and found.shares(after):
             return self.parameter_view(array, expr, form, shape)
         return self.remember(expr)
 
@@ -633,6 +641,14 @@ class Emitter:
 
     def call(self, array: Array) -> Expr:
         op: Op = array.kind
+        self.as_index = op is EQUAL
+        try:
+            return self.operation(array)
+        finally:
+            self.as_index = False
+
+    def operation(self, array: Array) -> Expr:
+        op: Op = array.kind
         if op is PICK:
             return self.pick(array)
         if op.variadic:
@@ -716,37 +732,40 @@ class Emitter:
         if len(tables) > 1:
             return self.pick_of_many(array, index)
         table = tables[0]
+        if not self.depends(table)[-1]:  # one row, or many that are the same
+            return self.full(array, self.read(trimmed(table)), [trimmed(table)])
         dt, di = self.depends(table)[:-1], self.depends(index)
         axes = range(len(array.shape))
-        if not self.varies(table) and not any(t and i for t, i in zip(dt, di, strict=True)):
+        with_samples = self.varies(table)
+        if not with_samples and not any(t and i for t, i in zip(dt, di, strict=True)):
             own, by_index = [k for k in axes if dt[k]], [k for k in axes if di[k]]
-            keep = tuple(slice(None) if k in own else 0 for k in axes)
-            index_of_rows = np.moveaxis(table.index[keep], -1, 0)
-            matrix = self.read(Operand(table.source, index_of_rows))
-            if rows == 1:  # a table of one row: reading lost its axis
-                matrix = s.np_call("reshape", matrix, s.tuple_of(s.integers(index_of_rows.shape)))
-            places = self.read(
-                Operand(index.source, index.index[tuple(slice(None) if k in by_index else 0 for k in axes)])
+            matrix = np.moveaxis(
+                across(table, [k in own or k == len(axes) for k in range(len(axes) + 1)]), -1, 0
             )
-            expr = s.index(matrix, [places])
+            places = across(index, [k in by_index for k in axes])
+            expr = s.index(
+                self.read(Operand(table.source, matrix)), [self.read_index(Operand(index.source, places))]
+            )
             order = by_index + own
             if order != sorted(order):
                 moved = tuple(order.index(k) for k in sorted(order))
                 expr = self.transposed(expr, moved, array.varies)
-            return expr
+            if len(order) < len(axes):  # axes along which nothing differs
+                news = [slice(None) if k in order else None for k in axes]
+                expr = s.index(expr, [slice(None)] * array.varies + news)
+            return self.full(array, expr, [trimmed(table), index])
         if len(array.shape) == 0:
-            if not array.varies:
-                return s.index(self.read(table), [self.read(index)])
-            samples = s.np_call("arange", s.name("n"))
-            return s.index(self.read(table), [samples, self.read(index)])
+            samples = [s.np_call("arange", s.name("n"))] if with_samples else []
+            return s.index(self.read(table), [*samples, self.read_index(index)])
         if len(array.shape) == 1 and dt[0] and di[0]:  # one of each row
-            rows_of_all: Expr = self.constant(np.arange(array.shape[0]))
-            samples = s.index(s.np_call("arange", s.name("n")), [slice(None), None])
-            lead = [samples] if array.varies else []
-            if not array.varies or (self.varies(table) and self.varies(index)):
-                return s.index(self.read(table), [*lead, rows_of_all, self.read(index)])
-        places = s.index(self.read(Operand(index.source, index.index)), [Ellipsis, None])
-        return s.index(s.np_call("take_along_axis", self.read(table), places, axis=s.axis(-1)), [Ellipsis, 0])
+            each: Expr = self.constant(np.arange(array.shape[0]))
+            samples = [s.index(s.np_call("arange", s.name("n")), [slice(None), None])] if with_samples else []
+            return s.index(self.read(table), [*samples, each, self.read_index(index)])
+        lead = [s.name("n")] * array.varies
+        rows_of_all = s.np_call(
+            "broadcast_to", self.read(table), s.tuple_of([*lead, *s.integers([*array.shape, rows])])
+        )
+        return self.along(array, rows_of_all, index)
 
     def pick_of_many(self, array: Array, index: Operand) -> Expr:
         """From rows that lie in several arrays: side by side first."""
@@ -757,7 +776,19 @@ class Emitter:
         full = s.tuple_of([*lead, *s.integers(array.shape)])
         rows = [s.np_call("broadcast_to", self.output(nodes[..., k]), full) for k in range(nodes.shape[-1])]
         table = s.np_call("stack", s.list_of(rows), axis=s.axis(-1))
-        places = s.index(s.np_call("broadcast_to", self.read(index), full), [Ellipsis, None])
+        return self.along(array, table, index)
+
+    def read_index(self, index: Operand) -> Expr:
+        self.as_index = True
+        try:
+            return self.read(index)
+        finally:
+            self.as_index = False
+
+    def along(self, array: Array, table: Expr, index: Operand) -> Expr:
+        """Of each row in the last axis of a table the number at its index."""
+        full = s.tuple_of([*[s.name("n")] * array.varies, *s.integers(array.shape)])
+        places = s.index(s.np_call("broadcast_to", self.read_index(index), full), [Ellipsis, None])
         return s.index(s.np_call("take_along_axis", table, places, axis=s.axis(-1)), [Ellipsis, 0])
 
     # Everything, in order -----------------------------------------------------------------------------------------
@@ -790,6 +821,9 @@ class Emitter:
 
     def output(self, nodes: Index) -> Expr:
         """An array of nodes, of any shape, as an expression; constants among them stand for themselves."""
+        if not nodes.size:
+            lead = [s.name("n")] if self.batch else []
+            return s.np_call("zeros", s.tuple_of([*lead, *s.integers(nodes.shape)]))
         sources = {int(self.grouping.array_of[i]) for i in nodes.flat}
         if len(sources) > 1:
             return self.stacked(nodes)
@@ -817,6 +851,8 @@ class Emitter:
             if varies and not any(self.graph.varies[int(i)] for i in np.asarray(row).flat):
                 shape = s.tuple_of([s.name("n"), *s.integers(np.shape(row))])
                 expr = s.np_call("broadcast_to", expr, shape)
+            elif not varies and np.shape(row):
+                expr = s.np_call("broadcast_to", expr, s.tuple_of(s.integers(np.shape(row))))
             parts.append(expr)
         return s.np_call("stack", s.list_of(parts), axis=s.axis(int(varies)))
 

@@ -155,7 +155,7 @@ class Sym:
 
 
 ADD, SUB, MUL, DIV, POW, NEG = (TABLE[name] for name in ("add", "sub", "mul", "div", "pow", "neg"))
-SUM, DOT = TABLE["sum"], TABLE["dot"]
+SUM = TABLE["sum"]
 
 
 def differentiate(graph: Graph, seeds: dict[int, int], targets: Sequence[int]) -> list[int]:
@@ -177,7 +177,6 @@ def differentiate(graph: Graph, seeds: dict[int, int], targets: Sequence[int]) -
     alone = used_once(graph, order, kinds)
     gains: dict[int, list[int]] = {root: [seed] for root, seed in seeds.items()}
     found: dict[int, int] = {}
-    nothing = graph.found.get(("literal", 0.0, 1.0))  # beside it a weight is not used: see `sums`
     for i in reversed(order):
         if i not in gains or i not in reaching:
             continue
@@ -189,13 +188,10 @@ def differentiate(graph: Graph, seeds: dict[int, int], targets: Sequence[int]) -
             continue
         graph.gradient_of.setdefault(total, i)
         g, out, inputs = graph.sym(total), graph.sym(i), [graph.sym(j) for j in graph.args[i]]
-        half = len(graph.args[i]) // 2 if op is DOT else 0
         every = op.rules[0](g, out, *inputs) if op.variadic else None
         varies = graph.varies
         for k, j in enumerate(graph.args[i]):
-            if j not in reaching or (
-                op is DOT and k < 2 * half and graph.args[i][(k + half) % (2 * half)] == nothing
-            ):
+            if j not in reaching:
                 continue
             gain = every[k] if every is not None else op.rules[k](g, out, *inputs)
             node = gain.id if isinstance(gain, Sym) else graph.literal(number(gain))

@@ -7,10 +7,12 @@ import gc
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from threading import RLock
 from typing import Any
 
 import numpy as np
 
+from ..context import current
 from ..ops import Op, number
 from ..value import Value
 from . import build
@@ -58,6 +60,7 @@ class Program:
         self.direct_forward: dict[int, Callable[..., Any]] = {}  # for so many floats
         self.direct_gradient: dict[int, Callable[..., Any]] = {}
         self.last: Version | None = None
+        self.lock = RLock()
         self.store: Store | None = None
         self.p: Any = np.zeros(0, self.dtype)
 
@@ -66,7 +69,7 @@ class Program:
     def __call__(self, *args: Any) -> Any:
         """f of each sample of the batch, as an array; without a batch, f of the one sample."""
         direct = self.direct_forward.get(len(args))
-        if direct is not None:
+        if direct is not None and not current().anomaly:
             for x in args:
                 if type(x) is not float:
                     break
@@ -74,15 +77,16 @@ class Program:
                 return direct(*args)
             if {*map(type, args)} <= {int, float}:
                 return direct(*map(float, args))
-        arrays, version = self.version(args)
-        out = version.forward(arrays)
-        self.offer(version, "forward", self.direct_forward, args)
-        return out
+        with self.lock:  # a program's working memory is for one call at a time
+            arrays, version = self.version(args)
+            out = version.forward(arrays)
+            self.offer(version, "forward", self.direct_forward, args)
+        return self.sound(out)
 
     def value_and_grad(self, *args: Any) -> tuple[float, Any]:
         """(the mean of f over the batch, or the sum; its gradient in the order of `wrt`)."""
         direct = self.direct_gradient.get(len(args))
-        if direct is not None:
+        if direct is not None and not current().anomaly:
             for x in args:
                 if type(x) is not float:
                     break
@@ -90,9 +94,18 @@ class Program:
                 return direct(*args)  # type: ignore[no-any-return]
             if {*map(type, args)} <= {int, float}:
                 return direct(*map(float, args))  # type: ignore[no-any-return]
-        arrays, version = self.version(args)
-        found = version.gradient(arrays)
-        self.offer(version, "gradient", self.direct_gradient, args)
+        with self.lock:
+            arrays, version = self.version(args)
+            found = version.gradient(arrays)
+            self.offer(version, "gradient", self.direct_gradient, args)
+        return self.sound(found)
+
+    def sound(self, found: Any) -> Any:
+        """What was found, or in `detect_anomaly()` an error if there is a nan or inf in it."""
+        if current().anomaly and not all(np.isfinite(x).all() for x in arrays_in(found)):
+            raise FloatingPointError(
+                f"{self!r} computed a nan or an inf; call {self.title} as it was before it was compiled to see where"
+            )
         return found
 
     def offer(self, version: Version, kind: str, direct: dict[int, Any], args: Sequence[Any]) -> None:
@@ -100,6 +113,11 @@ class Program:
         call = version.direct(kind) if {*map(type, args)} <= {int, float} else None
         if call is not None:
             direct[len(args)] = call
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise TypeError(
+            f"{self!r} cannot be copied or pickled: it is bound to its parameters. Copy the model, and compile again."
+        )
 
     def forget(self) -> None:
         """Outdated: record and compile anew."""
@@ -176,7 +194,8 @@ class Program:
     def array(self, k: int, x: Any) -> Any:
         if isinstance(x, Value) or callable(getattr(x, "backward", None)):
             raise TypeError(
-                f"a compiled program takes numbers and arrays. Received: {type(x).__name__} as argument {k}"
+                f"a compiled program takes numbers and arrays; within another function call {self.title} as it was "
+                f"before it was compiled. Received: {type(x).__name__} as argument {k}"
             )
         try:
             array = np.asarray(x)
@@ -235,8 +254,12 @@ class Version:
     def ready(self, built: Built, arrays: list[Any]) -> None:
         """Before a call: parameters that live elsewhere, and whether integers are where they must be."""
         self.program.fetch()
-        for k, rows in built.index_inputs.items():
-            check_index(self.recorded.names[k], arrays[k], rows)
+        dtype = self.program.dtype
+        for k, array in enumerate(arrays):
+            if k in built.index_inputs:
+                check_index(self.recorded.names[k], array, built.index_inputs[k])
+            elif array.dtype != dtype:  # integers that are numbers
+                arrays[k] = array.astype(dtype)
 
     def forward(self, arrays: list[Any]) -> Any:
         built = self.built.get("forward")
@@ -260,7 +283,8 @@ class Version:
         if not self.program.batch:
             return out.copy() if tree.ndim else float(out)
         shape = (len(arrays[0]), *tree.shape)
-        return np.broadcast_to(out, shape).copy() if out.shape != shape or out.base is not None else out
+        own = out.shape == shape and out.base is None and not any(out is array for array in arrays)
+        return out if own else np.broadcast_to(out, shape).copy()
 
     def returned_lists(self, tree: Any, found: Any) -> Any:
         """What a straight-line program returned: floats, and arrays of them."""
@@ -371,6 +395,14 @@ class Version:
                 f"a gradient is taken of a function that returns one number. Received: {self.program.title} returns "
                 f"{'an array of shape ' + str(self.trees.shape) if isinstance(self.trees, np.ndarray) else 'several'}"
             )
+
+
+def arrays_in(tree: Any) -> Iterator[Any]:
+    if isinstance(tree, (tuple, dict)):
+        for branch in tree.values() if isinstance(tree, dict) else tree:
+            yield from arrays_in(branch)
+    else:
+        yield tree
 
 
 def only_numbers(tree: Any) -> bool:

@@ -20,7 +20,7 @@ import numpy as np
 
 from ..context import Scope, current, user_line, within
 from ..ops import Op, number
-from ..value import NO_GRADIENT, ByHand, Constant, Value, new
+from ..value import DOT, NO_GRADIENT, ByHand, Constant, Value, new
 from .graph import Graph
 from .simplify import STOP
 
@@ -184,6 +184,14 @@ def argument_names(f: Callable[..., Any], n: int) -> list[str]:
     return names + [f"x{i}" for i in range(len(names), n)]
 
 
+def without_zeros(graph: Graph, args: list[int]) -> list[int]:
+    """The operands of a weighted sum without the products by a 0 that stands in the code: what is around an image, the
+    first state of a recurrence."""
+    n, nothing = len(args) // 2, graph.literal(0.0)
+    kept = [(w, x) for w, x in zip(args[:n], args[n:-1], strict=True) if nothing not in (w, x)]
+    return [*(w for w, _ in kept), *(x for _, x in kept), args[-1]]
+
+
 # From Values to plain data ----------------------------------------------------------------------------------------
 
 
@@ -242,7 +250,7 @@ def to_graph(
             node[v] = graph.leaf("random", len(node), 0, varies=batch)
         else:
             args = [graph.literal(x) if type(x) is float else node[x] for x in v.operands]
-            node[v] = graph.add(v.op, args)
+            node[v] = graph.add(v.op, without_zeros(graph, args) if v.op is DOT else args)
         if v.scope is not None:
             graph.scopes.setdefault(node[v], v.scope)
         if v.label:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 RULES = [
     ("add(x, 0)", "x"),
-    ("add(0, x)", "x"),
+    ("add(0, x)", "sum(x)"),  # the builtin sum of one: beside longer ones it is like them
     ("add(x, neg(y))", "sub(x, y)"),
     ("sub(x, 0)", "x"),
     ("sub(0, x)", "neg(x)"),
@@ -36,10 +36,8 @@ RULES = [
     ("pow(x, 2)", "mul(x, x)"),
     ("pow(x, 3)", "mul(mul(x, x), x)"),
     ("pow(x, -1)", "div(1, x)"),
-    ("pow(x, 0)", "1"),
     ("pow(x, 0.5)", "sqrt(x)"),
     ("pow(x, -0.5)", "div(1, sqrt(x))"),
-    ("pow(x, -1.5)", "div(1, mul(x, sqrt(x)))"),
     ("identity(x)", "x"),
     ("sub(1, step(y, x))", "above(x, y)"),
 ]
@@ -129,17 +127,18 @@ def log_of_sum(graph: Graph, args: tuple[int, ...]) -> int:
 
 
 def common_denominator(graph: Graph, args: tuple[int, ...]) -> int | None:
-    """a / s + b / s = (a + b) / s, and likewise -(a / s) - (b / s)."""
+    """-(a / s) - (b / s) = -((a + b) / s): what a common denominator gets as its gradient."""
     neg, div = TABLE["neg"], TABLE["div"]
-    signed = all(graph.ops[i] is neg for i in args)
-    parts = [graph.args[i][0] for i in args] if signed else args
-    if not parts or any(graph.ops[i] is not div for i in parts):
+    if not args or any(graph.ops[i] is not neg for i in args):
+        return None
+    parts = [graph.args[i][0] for i in args]
+    if any(graph.ops[i] is not div for i in parts):
         return None
     tops, bottoms = zip(*[graph.args[i] for i in parts], strict=True)
     if len(set(bottoms)) > 1 or graph.ops[bottoms[0]] in ("literal", "count"):
         return None
     quotient = graph.add(div, (graph.add(TABLE["sum"], tops), bottoms[0]))
-    return graph.add(neg, (quotient,)) if signed else quotient
+    return graph.add(neg, (quotient,))
 
 
 def times_number(graph: Graph, n: int, i: int) -> int:
@@ -173,7 +172,7 @@ def numbers_together(graph: Graph, args: tuple[int, ...]) -> int | None:
         if c is not None and graph.ops[b] is TABLE["div"]:
             top, bottom = graph.args[b]
             d = graph.value(bottom)
-            if d is not None and d and math.frexp(d)[0] in (0.5, -0.5) and 1e-150 < abs(d) < 1e150:
+            if d is not None and d and math.frexp(d)[0] in (0.5, -0.5) and 1e-150 < abs(c / d) < 1e150:
                 return graph.add(TABLE["mul"], (graph.literal(c / d), top))  # exact: d is a power of 2
         if c is not None and graph.ops[b] is TABLE["mul"]:
             for inner, other in (graph.args[b], graph.args[b][::-1]):

@@ -181,6 +181,8 @@ class Straight:
         for i, name in zip(nodes, names, strict=True):
             if name:
                 self.known[i], self.lengths[i] = s.name(name), len(name)
+        if not names:
+            return
         targets = [name or "_" for name in names]
         line = f"{', '.join(targets)}{',' if len(targets) == 1 else ''} = {source}"
         if len(line) <= 100:

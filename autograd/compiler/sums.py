@@ -97,9 +97,9 @@ def fold(graph: Graph, outputs: Sequence[int]) -> Program:
             n = len(args[i]) // 2
             bias = args[i][-1]
             start = [] if graph.value(bias) == 0.0 else part(1, bias, varies[i])
-            zero = graph.found.get(("literal", 0.0, 1.0))  # zeros around an image, a first state: left out
-            pairs = zip(args[i][:n], args[i][n:-1], strict=True)
-            sums[i] = start + [(1, w, x) for w, x in pairs if w != zero and x != zero]
+            sums[i] = start + [(1, w, x) for w, x in zip(args[i][:n], args[i][n:-1], strict=True)]
+            if not sums[i]:
+                sums[i] = [(1, bias, None)]
         elif isinstance(op, Op):
             program.calls[i] = args[i]
     depth = program.depth

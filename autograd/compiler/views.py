@@ -109,6 +109,12 @@ class View:
     places: tuple[bool, ...]
     size: int
 
+    def shares(self, after: tuple[int, ...] | None) -> bool:
+        """Whether NumPy makes it without a copy, so that it shows what is written to the source later."""
+        source = np.zeros(self.size)
+        shown = source[slice(*self.cut)].reshape(self.shape)[(*self.slices, ...)].transpose(self.order)
+        return np.shares_memory(shown if after is None else shown.reshape(after), source)
+
     def whole(self) -> bool:
         """Whether it is the source itself, in its own order, with nothing left out."""
         return (
