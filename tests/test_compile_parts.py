@@ -186,7 +186,7 @@ def test_the_text_of_micrograd_s_readme():
     program = autograd.compile(readme)
     value, (da, db) = program.value_and_grad(-4.0, 2.0)
     assert [f"{x:.4f}" for x in (value, da, db)] == ["24.7041", "138.8338", "645.5773"]
-    alone: dict[str, Any] = {name: TABLE[name].formula for name in ("relu", "div", "above")}
+    alone: dict[str, Any] = {name: TABLE[name].formula for name in ("relu", "div", "sign")}
     exec(program.source, alone)  # the text runs anywhere
     assert alone["value_and_grad"](-4.0, 2.0) == (value, (da, db))
 

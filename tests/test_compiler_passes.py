@@ -20,25 +20,10 @@ from hypothesis import strategies as st
 
 import autograd
 import nn
-from autograd import TABLE
+from autograd import TABLE, Value
 from autograd.compiler.build import value_and_slopes
-from autograd.compiler.graph import (
-    ADD,
-    BATCH_SUM,
-    DIV,
-    DOT,
-    MUL,
-    NEG,
-    SUB,
-    SUM,
-    Graph,
-    differentiate,
-    flat,
-    kinds_of,
-    split,
-    used_once,
-)
-from autograd.compiler.grouping import CONSTANT, PICK, Grouping, blocks, classes
+from autograd.compiler.graph import BATCH_SUM, Graph, differentiate, flat, kinds_of, split, used_once
+from autograd.compiler.grouping import CONSTANT, Grouping, blocks, classes
 from autograd.compiler.program import flatten
 from autograd.compiler.record import Recording, to_graph
 from autograd.compiler.simplify import LOG_SUM, RULES, build, match, parse, times_number
@@ -53,6 +38,8 @@ from .test_properties import central
 
 inf, nan = math.inf, math.nan
 LAWS = settings(max_examples=100, deadline=None, derandomize=True)  # the same in every run
+ADD, SUB, MUL, DIV, NEG = (TABLE[name] for name in ("add", "sub", "mul", "div", "neg"))
+SUM, DOT, PICK = TABLE["sum"], TABLE["dot"], TABLE["pick"]
 GOLDEN = Path(__file__).with_name("golden")
 
 # Interpreters: what a graph, and what is left of it after folding, says in numbers --------------------------------
@@ -325,8 +312,8 @@ def test_a_common_denominator(signed):
     graph = Graph()
     leaves = leaves_of(graph, 3)
     node = make(added(graph), *leaves)
-    assert sum(op is DIV for op in map(graph.ops.__getitem__, graph.live([node]))) == 1
-    for xs in itertools.product(LINE, LINE, [0.5, -3.0, inf, nan]):
+    assert not signed or [graph.ops[i] for i in graph.live([node])].count(DIV) == 1
+    for xs in itertools.product(LINE, LINE, [0.5, -3.0, inf, nan, *[0.0] * (not signed)]):
         found = evaluate(graph, dict(zip(leaves, xs, strict=True)))[node][0]
         assert same(found, make(plainly(3), *xs), False)
 
@@ -516,15 +503,22 @@ def test_no_gradient_goes_through_what_is_flat():
     assert flat(TABLE["step"])
     assert not flat(TABLE["where"])
     assert differentiate(graph, {do("sin", y): graph.literal(1.0)}, [x]) == [graph.literal(0.0)]
+    stairs = do("sin", do("step", do("tanh", x), y))
+    before = len(graph)
+    assert differentiate(graph, {stairs: graph.literal(1.0)}, [x]) == [graph.literal(0.0)]
+    assert len(graph) == before  # not even looked for
     assert differentiate(graph, {x: graph.literal(3.0)}, [x, y]) == [graph.literal(3.0), graph.literal(0.0)]
 
 
-def test_a_weight_beside_a_zero_gets_no_gradient():
+def test_a_weight_beside_a_zero():
     graph = Graph()
     x, v, w = leaves_of(graph, 1, 2)
     zero = graph.literal(0.0)
     root = graph.add(DOT, (v, w, x, zero, zero))
     assert differentiate(graph, {root: graph.literal(1.0)}, [v, w, x]) == [x, zero, v]
+    (slope,) = differentiate(graph, {graph.add(TABLE["exp"], (root,)): graph.literal(1.0)}, [w])
+    for number, expected in ((2.0, 0.0), (inf, nan)):  # exp(v x) * 0
+        assert same(evaluate(graph, {x: number, v: 1.0, w: 3.0})[slope][0], expected, True)
 
 
 def test_split_takes_the_part_that_is_the_same_for_all_out_of_a_sum():
@@ -667,16 +661,20 @@ def test_what_is_read_twice_stays():
     assert inner in fold(graph, [alone, inner]).sums  # an output is wanted itself
 
 
-def test_zero_factors_are_left_out():
+def test_zero_factors_and_a_zero_bias():
+    """A bias of 0 is left out. A factor of 0 is not: beside inf it gives nan."""
     graph = Graph()
     v, w, x, b = leaves_of(graph, 4)
     zero = graph.literal(0.0)
-    node = graph.add(DOT, (v, w, zero, x, zero, b, b))
-    assert fold(graph, [node]).sums[node] == [(1, b, None), (1, v, x)]
+    node = graph.add(DOT, (v, w, x, zero, b))
+    assert fold(graph, [node]).sums[node] == [(1, b, None), (1, v, x), (1, w, zero)]
+    for number, expected in ((3.0, 7.0), (inf, nan)):
+        found = run(fold(graph, [node]), {v: 2.0, w: number, x: 3.0, b: 1.0})[node]
+        assert same(found[0], expected, True)
     node = graph.add(DOT, (v, w, x, b, zero))
     assert fold(graph, [node]).sums[node] == [(1, v, x), (1, w, b)]
-    nothing = graph.add(DOT, (v, zero, b))
-    assert fold(graph, [nothing]).sums[nothing] == [(1, b, None)]
+    empty = graph.add(DOT, (b,))
+    assert run(fold(graph, [empty]), {v: 2.0, w: 0.5, x: 3.0, b: 1.0})[empty] == [1.0]
 
 
 def test_what_is_the_same_for_all_samples_counts_as_often_as_there_are():
@@ -687,6 +685,8 @@ def test_what_is_the_same_for_all_samples_counts_as_often_as_there_are():
         graph.add(BATCH_SUM, (do("sum", do("sin", x), do("tanh", v)),)),
         graph.add(BATCH_SUM, (do("add", do("mul", x, v), do("mul", v, w)),)),
         graph.add(BATCH_SUM, (do("mul", x, x),)),
+        graph.add(BATCH_SUM, (do("dot", v, w, x, v, 0.0),)),
+        do("add", x, graph.add(BATCH_SUM, (do("sin", x),))),
     ]
     numbers: Any = {x: [1.0, -2.0, 0.5], v: 2.0, w: 3.0}
     found = run(fold(graph, sums), numbers, 3)
@@ -694,8 +694,18 @@ def test_what_is_the_same_for_all_samples_counts_as_often_as_there_are():
         math.fsum(math.sin(a) + math.tanh(2.0) for a in numbers[x]),
         math.fsum(2.0 * a + 6.0 for a in numbers[x]),
         5.25,
+        math.fsum(2.0 * a + 6.0 for a in numbers[x]),
+        1.0 + math.fsum(map(math.sin, numbers[x])),
     ]
     close([found[i][0] for i in sums], expected)
+
+
+def test_the_signs_of_both_factors_count():
+    graph = Graph()
+    x, y = leaves_of(graph, 2)
+    do = added(graph)
+    node = do("mul", do("neg", x), do("sum", do("neg", y)))
+    assert fold(graph, [node]).sums == {node: [(1, x, y)]}
 
 
 # views ------------------------------------------------------------------------------------------------------------
@@ -779,6 +789,7 @@ def test_views_that_must_be_found():
     assert (column.shape, column.slices) == ((3, 4), (slice(None), 1))
     assert found([[0, 1, 2], [4, 5, 6]], 12).slices == (slice(0, 2), slice(0, 3))
     assert found([7, 7, 7], 12).cut == (7, 8)
+    assert not found(range(4, 8), 12, None, {}).whole()
     assert found([5, 4, 3], 12, (12,)) is None  # backwards
     assert found([[0, 1], [1, 2]], 12) is None  # overlapping
 
@@ -810,7 +821,8 @@ def test_holes_are_ignored(window, seed):
 @pytest.mark.parametrize("n", [2, 3, 6])
 def test_a_causal_index_is_affine(n):
     index = 3 + 10 * np.arange(n)[:, None] + 2 * np.arange(n)
-    for there in (np.tri(n, dtype=bool), np.tri(n, dtype=bool)[::-1], np.tri(n, dtype=bool).T):
+    causal = np.tri(n, dtype=bool)
+    for there in (causal, causal[::-1], causal.T, causal[:, ::-1]):
         form = affine(np.where(there, index, -1))
         assert form is not None
         np.testing.assert_array_equal(form.at((n, n)), index)
@@ -927,6 +939,9 @@ def check_grouping(grouping):
         assert array.holes == bool((array.members < 0).any())
         for place, i in enumerate(array.members.tolist()):
             if i < 0:
+                sides = [x for part in array.parts for x in (part.a, part.b) if x is not None]
+                for x in [*array.operands, *sides]:
+                    assert x.source == CONSTANT or not any(j is not None for j in read(x, place, array))
                 continue
             assert graph.varies[i] == array.varies
             if array.kind == "beside":
@@ -1049,6 +1064,7 @@ def test_a_layer_at_many_places_is_a_matrix():
     layer = nn.Layer(3, 4, activation="tanh", rng=0)
     (z,) = sums_of(recorded(lambda xs: [layer(x) for x in xs], (5, 3)))
     assert z.shape == (5, 4)
+    assert (np.diff(z.members) > 0).all()
     product = next(part for part in z.parts if part.b is not None)
     for x in (product.a, product.b):
         steps = affine(x.index)
@@ -1069,6 +1085,31 @@ def test_heads_are_an_axis_and_what_is_not_yet_there_is_a_hole(heads, tokens, ca
     exponentials = next(a for a in grouping.arrays if getattr(a.kind, "name", "") == "exp")
     assert exponentials.shape == scores.shape
     assert ((exponentials.members >= 0) == there.ravel()).all()
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_sums_of_different_length_begin_together_or_end_together(ends):
+    w = [Value(x) for x in normal(5)]
+    parts = [slice(t, None) if ends else slice(t + 1) for t in range(5)]
+    (s,) = sums_of(recorded(lambda x: [autograd.dot(w[part], x[part]) for part in parts], (5,)))
+    (product,) = s.parts
+    assert not product.complete
+    there = np.tri(5, dtype=bool).T if ends else np.tri(5, dtype=bool)
+    for x in (product.a, product.b):
+        assert (x.index == np.where(there, np.arange(5), -1)).all()
+
+
+def test_what_is_apart():
+    """What varies and what does not, and different exponents, though they read the same arrays."""
+    graph = Graph(batch=True)
+    x, y = leaves_of(graph, 2)
+    do = added(graph)
+    each, once = do("sum", do("sin", x), do("sin", y)), graph.add(BATCH_SUM, (do("sin", x),))
+    grouping = Grouping(fold(graph, [each, once]), [(2,)])
+    check_grouping(grouping)
+    assert sorted(s.varies for s in sums_of(grouping)) == [False, True]
+    grouping = recorded(lambda x: [x[0] ** 2.5, x[1] ** 3.5, x[2] ** 2.5], (3,))
+    assert [a.shape for a in grouping.arrays if a.kind is TABLE["pow"]] == [(2,), ()]
 
 
 def test_gradients_of_one_product_lie_side_by_side():

@@ -620,7 +620,7 @@ class Emitter:
         expr = s.np_call("einsum", ast.Constant(f"{','.join(specs)}->{out}"), *operands)
         if len(out) - array.varies < len(letters):
             news = [slice(None)] * array.varies + [slice(None) if c in used else None for c in letters]
-            expr = s.np_call("broadcast_to", s.index(expr, news), s.tuple_of(s.integers(array.shape)))
+            expr = s.index(expr, news)
         return expr
 
     def beside(self, array: Array) -> Expr:
@@ -699,12 +699,10 @@ class Emitter:
                     s.np_call("where", self.mask_of(x.index >= 0), self.read(filled(x)), s.number(op.neutral))
                 )
         if len(exprs) > 1:
-            n = [*array.shape]
             full = [
-                s.np_call("broadcast_to", e, self.full_shape(array, n, x))
-                if not all(d or k == 1 for d, k in zip(self.depends(x), x.index.shape, strict=True))
-                or self.varies(x) != array.varies
-                else e
+                e
+                if self.complete(array, x)
+                else s.np_call("broadcast_to", e, self.full_shape(array, [*array.shape], x))
                 for e, x in zip(exprs, array.operands, strict=True)
             ]
             exprs = [s.np_call("concatenate", s.list_of(full), axis=s.axis(-1))]
@@ -713,6 +711,11 @@ class Emitter:
                 s.np_call("broadcast_to", exprs[0], self.full_shape(array, [*array.shape], array.operands[0]))
             ]
         return s.fill(op.numpy, [self.named(exprs[0]) if s.template(op.numpy)[1][0] > 1 else exprs[0]])
+
+    def complete(self, array: Array, x: Operand) -> bool:
+        """Whether reading an operand gives all the array's axes and that of the terms."""
+        depends = all(d or n == 1 for d, n in zip(self.depends(x), x.index.shape, strict=True))
+        return depends and self.varies(x) == array.varies and (array.varies or x.index.shape[0] > 1)
 
     def full_shape(self, array: Array, shape: list[int], x: Operand) -> Expr:
         lead = [s.name("n")] if array.varies else []
