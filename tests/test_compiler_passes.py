@@ -781,15 +781,10 @@ def test_views_that_must_be_found():
         assert form is not None
         return view(form, np.shape(index), size, *more)
 
-    assert found(range(12), 12, (12,)).whole()
-    assert found(np.arange(12).reshape(3, 4), 12, (3, 4)).whole()
-    assert not found(np.arange(12).reshape(3, 4).T, 12, (3, 4)).whole()
-    assert not found(range(11), 12, (12,)).whole()
     column = found([1, 5, 9], 12)
     assert (column.shape, column.slices) == ((3, 4), (slice(None), 1))
     assert found([[0, 1, 2], [4, 5, 6]], 12).slices == (slice(0, 2), slice(0, 3))
     assert found([7, 7, 7], 12).cut == (7, 8)
-    assert not found(range(4, 8), 12, None, {}).whole()
     assert found([5, 4, 3], 12, (12,)) is None  # backwards
     assert found([[0, 1], [1, 2]], 12) is None  # overlapping
 
@@ -1022,7 +1017,6 @@ def test_arrays_of_anything_say_what_the_sums_say(recipe, batch):
     check_grouping(Grouping(fold(graph, [*nodes, value, *slopes]), [(2,)]))
 
 
-@pytest.mark.xfail(reason="numbers beside which there are fewer than elsewhere are filled up with 0")
 @pytest.mark.parametrize("name", ["largest", "prod", "logsumexp"])
 def test_of_different_numbers_of_numbers_the_largest_and_the_product(name):
     op = TABLE[name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -125,10 +126,18 @@ def assemble(
     )
     if needs_n and arguments:
         body.insert(0, f"n = len({arguments[0]})")
+    head += beside(emitter.constants)
     comment = shape_comment(recorded)
     lines = head + ([""] * 2 if head else [])
     lines = [row for line in lines for row in s.broken(line)] + s.header(kind, arguments, comment)
     return "\n".join(lines + ["    " + row for line in body for row in s.broken(line)]) + "\n"
+
+
+def beside(constants: dict[str, Any]) -> list[str]:
+    """A comment on the arrays that stand beside the text, because they are too long to be written out."""
+    shown = [f"{name} {x.shape}" for name, x in constants.items() if hasattr(x, "shape")]
+    lines = textwrap.wrap(f"Constants: {', '.join(shown)}", 96, break_long_words=False) if shown else []
+    return [f"# {line}" for line in lines]
 
 
 def forward(version: Any, trees: Any) -> Built:
@@ -291,7 +300,8 @@ def into_vector(emitter: Emitter, slopes: Sequence[int]) -> tuple[list[tuple[str
             expr = s.index(expr, [slice(*found.cut)])
         if len(found.shape) > 1:
             expr = s.method(expr, "reshape", *s.integers(found.shape))
-            expr = s.index(expr, found.slices)
+            if any(x != slice(None) for x in found.slices):
+                expr = s.index(expr, found.slices)
         if found.order != tuple(range(len(found.order))):
             expr = emitter.transposed(expr, found.order, False)
         label = emitter.graph.labels.get(emitter.graph.parameters[pairs[0][1]], "") if pairs else ""
@@ -303,7 +313,7 @@ def into_vector(emitter: Emitter, slopes: Sequence[int]) -> tuple[list[tuple[str
             ),
             "",
         )
-        base = base or emitter.names.parameter(label, len(array.shape))
+        base = base or emitter.names.parameter([label], len(array.shape))
         name = emitter.names.unique(f"d{base}")
         head.append(f"{name} = {s.text(expr)}")
         results.append((f"{name}[...] = ", emitter.source(source)))

@@ -237,8 +237,11 @@ class Emitter:
         if key not in self.by_key:
             shown = tuple(n for _, n in (reversed(steps) if transposed else steps))
             self.first_of[key] = form.base
-            member = self.graph.labels.get(int(array.members[form.base]), "")
-            self.define(key, self.names.parameter(member, len(shown)), expr, str(shown), head=True, keep=True)
+            step, rows = max(steps, default=(0, 1))
+            labels = [
+                self.graph.labels.get(int(array.members[form.base + step * k]), "") for k in range(rows)
+            ]
+            self.define(key, self.names.parameter(labels, len(shown)), expr, str(shown), head=True, keep=True)
         return s.attribute(s.name(key), "T") if transposed else s.name(key)
 
     def by_take(self, array: Array, index: Index) -> Expr:

@@ -143,7 +143,7 @@ class Grouping:
         sources = [array_of[j] for j in self.graph.args[i]]
         if op.variadic:
             last = sources.pop() if op is PICK else None
-            return varies, op, last, frozenset(sources)
+            return varies, op, last, frozenset(sources), sources.count(CONSTANT)
         settings = [self.graph.value(j) for j in self.graph.args[i][len(sources) - op.parameters :]]
         return varies, op, *sources, *settings  # one exponent, one slope for all
 
@@ -158,8 +158,12 @@ class Grouping:
                     self.build(strand)
                 return
             parts = self.sum_parts(nodes)
-            layout = self.as_product(nodes, parts, varies) or self.as_operands(nodes, parts)
-            order, shape = layout
+            order, shape = (
+                self.as_product(nodes, parts, varies)
+                or self.as_operands(nodes, parts)
+                or self.as_product(nodes, parts, varies, outer=True)
+                or (np.arange(len(nodes)), (len(nodes),))
+            )
             array = self.place("sum", shape, varies, take_or_hole(np.array(nodes), order))
             array.parts = [
                 Part(sign, self.operand(a, order, shape), b and self.operand(b, order, shape), complete)
@@ -168,7 +172,8 @@ class Grouping:
         else:
             op = self.graph.ops[nodes[0]]
             operands = self.call_operands(op, nodes)
-            order, shape = self.as_operands(nodes, [(1, x, None, True) for x in operands])
+            found = self.as_operands(nodes, [(1, x, None, True) for x in operands])
+            order, shape = found or (np.arange(len(nodes)), (len(nodes),))
             array = self.place(op, shape, varies, take_or_hole(np.array(nodes), order))
             array.operands = [self.operand(x, order, shape) for x in operands]
 
@@ -235,12 +240,14 @@ class Grouping:
         kinds = {*steps.values()}
         if not 1 < len(kinds) < 5 or len(kinds) * 2 > len(nodes):
             return [nodes]
+        mixed = {int(array_of[x]) for x, count in read_by.items() if len(count) > 1}
         for i in nodes:
             if i not in steps:
-                near = [read_by[x] for _, a, b in sums[i] for x in (a, b) if x in read_by]
+                read = [x for _, a, b in sums[i] for x in (a, b) if x in read_by]
+                near = [x for x in read if int(array_of[x]) not in mixed] or read
                 if not near:
                     return [nodes]
-                steps[i] = max(near, key=lambda count: max(count.values())).most_common(1)[0][0]
+                steps[i] = max((read_by[x] for x in near), key=Counter.total).most_common(1)[0][0]
         return [[i for i in nodes if steps[i] == kind] for kind in dict.fromkeys(steps[i] for i in nodes)]
 
     def operand(self, x: Operand, order: Index, shape: tuple[int, ...]) -> Operand:
@@ -302,7 +309,7 @@ class Grouping:
         ends = np.cumsum(counts) - 1
         heads = ends - counts + 1
         factors = [x] if y is None else [x, y]
-        at_ends, at_heads = (min(len(set(v[at].tolist())) for v in factors) for at in (ends, heads))
+        at_ends, at_heads = (sum(len(set(v[at].tolist())) for v in factors) for at in (ends, heads))
         return at_ends < at_heads
 
     def call_operands(self, op: Op, nodes: list[int]) -> list[Operand]:
@@ -331,15 +338,20 @@ class Grouping:
     # The order of the members -------------------------------------------------------------------------------------
 
     def as_product(
-        self, nodes: list[int], parts: Sequence[tuple[int, Operand, Operand | None, bool]], varies: bool
+        self,
+        nodes: list[int],
+        parts: Sequence[tuple[int, Operand, Operand | None, bool]],
+        varies: bool,
+        outer: bool = False,
     ) -> tuple[Index, tuple[int, ...]] | None:
-        """(order, shape) by which the largest part is a matrix product, or blocks of them; None if none is."""
+        """(order, shape) by which the largest part is a matrix product, or blocks of them; None if none is.
+        With `outer` products of single numbers count, too."""
         products = [
             (a.index.size, a, b)
             for _, a, b, _ in parts
             if b is not None
             and a.source != CONSTANT
-            and (a.index.shape[1] > 1 or self.batch_sum(varies, a, b))
+            and (outer or a.index.shape[1] > 1 or self.batch_sum(varies, a, b))
         ]
         if not products or len(nodes) == 1:
             return None
@@ -381,7 +393,7 @@ class Grouping:
         its weights; of two computed matrices that is first which was recorded so."""
         fixed = [self.arrays[x.source].kind == "parameter" for x in (a, b)]
         if fixed[0] != fixed[1]:
-            return fixed[0]
+            return bool(fixed[0])
         return second_is_slower(here, a, b)
 
     def batch_sum(self, varies: bool, a: Operand, b: Operand) -> bool:
@@ -389,8 +401,8 @@ class Grouping:
 
     def as_operands(
         self, nodes: list[int], parts: Sequence[tuple[int, Operand, Operand | None, bool]]
-    ) -> tuple[Index, tuple[int, ...]]:
-        """(order, shape) after the largest operand, or after what makes all operands affine."""
+    ) -> tuple[Index, tuple[int, ...]] | None:
+        """(order, shape) after the largest operand, or after what makes all operands affine; None if nothing does."""
         operands = [x for _, a, b, _ in parts for x in (a, b) if x is not None and x.source != CONSTANT]
         count = len(nodes)
         if count == 1:
@@ -417,7 +429,7 @@ class Grouping:
                 return order, tuple(shape)
             if shape is not None and found is None:
                 found = order, tuple(shape)
-        return found or (orders[0], (count,))
+        return found
 
     def coordinates(self, operands: Sequence[Operand]) -> Index:
         """For each node where its operands lie, along each axis of their arrays: a row of numbers."""

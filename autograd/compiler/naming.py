@@ -24,7 +24,7 @@ FOREIGN = re.compile("[^0-9A-Za-zΑ-ΡΣ-Ωα-ω]+")  # what becomes an undersco
 # What an array is called after the operation that made it
 SHORT = {
     "exp": "e", "log": "l", "largest": "top", "logsumexp": "total", "equal": "hot", "above": "on", "pick": "picked",
-    "sqrt": "root", "div": "q", "sum": "s", "where": "chosen", "maximum": "m", "minimum": "m",
+    "sqrt": "root", "div": "ratio", "sum": "s", "where": "chosen", "maximum": "m", "minimum": "m",
 }  # fmt: skip
 
 
@@ -68,13 +68,14 @@ class Names:
     def part_of(self, name: str) -> str:
         return f"{name}_part" if name else "part"
 
-    def parameter(self, label: str, rank: int) -> str:
-        """`layers.0.neurons.3.w[2]`, read as a matrix -> W1."""
-        *path, last = re.sub(r"\bneurons\.\d+\.", "", label).split(".")
-        stem = identifier(re.sub(r"\[.*", "", last, flags=re.DOTALL), "w")
+    def parameter(self, labels: Sequence[str] | str, rank: int) -> str:
+        """`layers.0.neurons.3.w[2]` and its like, read as a matrix -> W1. Of several layers: W_qkv."""
+        labels = [labels] if isinstance(labels, str) else labels
+        parts = [re.sub(r"\bneurons\.\d+\.", "", label).split(".") for label in labels]
+        stem = identifier(re.sub(r"\[.*", "", parts[0][-1], flags=re.DOTALL), "w")
         if rank == 2:
             stem = stem[:1].upper() + stem[1:]
-        return self.unique(stem + place(path))
+        return self.unique(stem + together([place(path) for *path, _ in parts]))
 
     def element(self, label: str) -> str:
         """A parameter by itself: `layers.0.neurons.3.w[2]` -> w1_3_2, which is W1[3, 2]; `w[2]` of a neuron -> w2."""
@@ -89,20 +90,31 @@ class Names:
 
     def array(self, array: Array) -> str:
         """The name that an array would like to have."""
-        first = next(int(i) for i in array.members if i >= 0)
         labels = {self.graph.labels.get(int(i), "") for i in array.members if i >= 0}
         stems = {re.sub(r"\[.*", "", label, flags=re.DOTALL) for label in labels}
         if len(stems) == 1 and "" not in stems:
             return identifier(stems.pop())
-        path = scope_path(self.graph.scopes.get(first))
+        paths = [
+            scope_path(scope) for scope in {self.graph.scopes.get(int(i)): None for i in array.members[:4096]}
+        ]
+        known = [path for path in paths if path is not None]
+        where = together([place(path) for path in known])
         kind = array.kind
         if kind == "beside":
             return "all"
         if kind == "sum":
-            return ("z" if path else "s") + place(path)
-        if len(kind.rules) == 1 and not kind.variadic and kind.name not in SHORT and path:
-            return "h" + place(path)
+            return ("z" if known else "s") + where
+        if len(kind.rules) == 1 and not kind.variadic and kind.name not in SHORT and known:
+            return "h" + where
         return SHORT.get(kind.name, kind.name[:1] if isinstance(kind, Op) else "t")
+
+
+def together(places: Sequence[str]) -> str:
+    """The place of several layers in one array: _query, _key, _value -> _qkv."""
+    different = [*dict.fromkeys(places)]
+    if len(different) > 1 and all(place[:1] == "_" for place in different):
+        return "_" + "".join(place[1] for place in different[:8])
+    return different[0] if different else ""
 
 
 def place(path: Sequence[str]) -> str:
@@ -119,13 +131,13 @@ def indexed(name: str, index: Sequence[Any]) -> str:
     return name + ("_" if digits and name[-1:].isdigit() else "") + digits
 
 
-def scope_path(scope: Scope | None) -> list[str]:
-    """The path of the layer in which something was recorded; nothing for the model itself, or outside."""
-    path: list[str] = []
+def scope_path(scope: Scope | None) -> list[str] | None:
+    """The path of the layer in which something was recorded; None for what was recorded outside of any."""
     while scope is not None:
-        if getattr(scope, "path", "") and scope.level == "layer":
-            return [part for part in str(getattr(scope, "path")).split(".") if part != "neurons"]  # noqa: B009
-        if getattr(scope, "level", "") == "neuron" and not getattr(scope, "path", ""):
+        level = getattr(scope, "level", "")
+        if level == "layer" and hasattr(scope, "path"):
+            return [part for part in str(getattr(scope, "path")).split(".") if part not in ("neurons", "")]  # noqa: B009
+        if level == "neuron" and not getattr(scope, "path", ""):
             return []
         scope = scope.parent
-    return path
+    return None

@@ -98,7 +98,8 @@ class Program:
             arrays, version = self.version(args)
             found = version.gradient(arrays)
             self.offer(version, "gradient", self.direct_gradient, args)
-        return self.sound(found)
+        self.sound(found)
+        return found
 
     def sound(self, found: Any) -> Any:
         """What was found, or in `detect_anomaly()` an error if there is a nan or inf in it."""

@@ -69,7 +69,10 @@ class Text:
             if line.key in ends:
                 found.append((written(ends[line.key], expr), ""))
                 continue
-            if uses[line.key] == 1 and not line.keep and len(s.text(expr)) <= WIDTH // 2:
+            last = any(
+                before == "return " and isinstance(e, ast.Name) and e.id == line.key for before, e in results
+            )
+            if uses[line.key] == 1 and not line.keep and (last or len(s.text(expr)) <= WIDTH // 2):
                 known[line.key] = expr
                 continue
             if isinstance(expr, ast.Name):

@@ -115,14 +115,6 @@ class View:
         shown = source[slice(*self.cut)].reshape(self.shape)[(*self.slices, ...)].transpose(self.order)
         return np.shares_memory(shown if after is None else shown.reshape(after), source)
 
-    def whole(self) -> bool:
-        """Whether it is the source itself, in its own order, with nothing left out."""
-        return (
-            self.cut == (0, self.size)
-            and self.order == tuple(range(len(self.order)))
-            and all(s == slice(None) for s in self.slices)
-        )
-
 
 def view(
     form: Affine,
