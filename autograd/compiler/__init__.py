@@ -6,8 +6,12 @@ simplify    rewrites, as data
 sums        whatever is linear becomes a sum of products
 grouping    nodes become arrays; products of matrices are found
 views       index arrays become slices
+reading     how an array is read, as an expression; products: sums of products as `@`
 emit, text  arrays become lines, lines a function
 straight    or, of a small program: plain Python on floats
+levels      or, of a large one without any order in it: all numbers of one depth at once
+picture     the program's arrays as a graph
+store       parameters in one array
 program     `compile`, and what it returns
 """
 

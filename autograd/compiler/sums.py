@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..ops import TABLE, Op
 from .graph import ADD, BATCH_SUM, MUL, NEG, SUB, SUM, Graph, kinds_of, used_once
@@ -30,17 +29,6 @@ class Program:
     calls: dict[int, tuple[int, ...]] = field(default_factory=dict)
     order: list[int] = field(default_factory=list)
     depth: dict[int, int] = field(default_factory=dict)
-
-
-def count_uses(graph: Graph, live: Sequence[int], outputs: Sequence[int]) -> dict[int, int]:
-    uses = dict.fromkeys(live, 0)
-    for i in live:
-        if isinstance(graph.ops[i], Op):
-            for j in graph.args[i]:
-                uses[j] += 1
-    for i in outputs:
-        uses[i] += 2  # an output is wanted itself, not only within another
-    return uses
 
 
 def joined(parts: Iterable[list[Term]]) -> list[Term]:
@@ -125,10 +113,3 @@ def fold(graph: Graph, outputs: Sequence[int]) -> Program:
         if i in sums and i not in read:
             depth[i] = last
     return program
-
-
-def describe(program: Program) -> dict[str, Any]:
-    """How much is left: for tests and for choosing a kind of program."""
-    products = sum(b is not None for terms in program.sums.values() for _, _, b in terms)
-    terms = sum(map(len, program.sums.values()))
-    return {"sums": len(program.sums), "calls": len(program.calls), "terms": terms, "products": products}

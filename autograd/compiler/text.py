@@ -17,7 +17,8 @@ import numpy as np
 
 from .. import arrays as formulas
 from . import syntax as s
-from .emit import WIDTH, Emitter, Line
+from .emit import Emitter
+from .reading import WIDTH, Line
 
 LARGE = 256  # numbers a sample, from which on memory counts
 numbered = itertools.count(1)
