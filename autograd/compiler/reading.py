@@ -6,6 +6,7 @@ Here are also the lines of the program under construction, and what holes hold.
 from __future__ import annotations
 
 import ast
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -74,7 +75,7 @@ class Reader:
             if values.size <= 4:
                 return short
             return self.define(key, self.names.unique("c"), short, head=True, keep=True)
-        key = f"@k{values.shape}{values.dtype}{hash(values.tobytes())}"
+        key = f"@k{values.shape}{values.dtype}{digest(values)}"
         if key not in self.by_key:
             name = self.names.unique("i" if values.dtype.kind == "i" else "c")
             self.constants[name] = values
@@ -280,7 +281,7 @@ class Reader:
         return self.mask_of(there)
 
     def mask_of(self, there: Any) -> Expr:
-        key = f"@m{there.shape}{hash(there.tobytes())}"
+        key = f"@m{there.shape}{digest(there)}"
         if key not in self.by_key:
             if there.ndim == 2 and np.array_equal(there, np.tri(*there.shape, dtype=bool)):
                 rows = s.integers(there.shape if there.shape[0] != there.shape[1] else there.shape[:1])
@@ -335,6 +336,11 @@ class Reader:
         if not source.holes or source.shape != array.shape:
             return UNKNOWN
         return self.fills.get(source.number, UNKNOWN)
+
+
+def digest(values: Any) -> str:
+    """A short text that no two different arrays share."""
+    return hashlib.blake2b(values.tobytes(), digest_size=16).hexdigest()
 
 
 def across(operand: Operand, keep: Sequence[bool]) -> Index:
