@@ -20,7 +20,6 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
-from uuid import uuid4
 
 __all__: list[str] = []  # for `draw`; what users call is there
 
@@ -63,7 +62,7 @@ def write(dot: str | HasSource, path: str | os.PathLike[str], *, timeout: float 
     picture = layout(dot, format, timeout=timeout)
 
     target = Path(os.path.realpath(path))  # a symbolic link stays one
-    part = target.with_name(f".{uuid4().hex}.part")
+    part = target.with_name(f".{os.urandom(16).hex()}.part")
     try:
         part.write_bytes(picture)
         os.replace(part, target)

@@ -59,7 +59,7 @@ from autograd.activations import (
     threshold,
     thresholded_relu,
 )  # fmt: skip
-from autograd.compiler.record import Traced
+from autograd.compiler.traced import Traced
 from autograd.context import current
 from autograd.functions import atan as arctan
 from autograd.functions import gaussian, sin, tanh

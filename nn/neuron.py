@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd import ops
-from autograd.compiler.record import Traced
+from autograd.compiler.traced import Traced
 from autograd.context import no_grad
 from autograd.operators import dot
 from autograd.value import Value

@@ -1,6 +1,6 @@
 """The compiler: scalars in, the NumPy that a person would have written out.
 
-record      f is called once, on Values without numbers
+traced      Values without numbers; record: f is called once, on such
 graph       the recording as plain data; its gradient, by the table's own rules
 simplify    rewrites, as data
 sums        whatever is linear becomes a sum of products
@@ -16,6 +16,6 @@ program     `compile`, and what it returns
 """
 
 from .program import Program, compile, compile_graph
-from .record import uniform
+from .traced import uniform
 
 __all__ = ["Program", "compile", "compile_graph", "uniform"]

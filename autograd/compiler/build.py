@@ -11,32 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from ..value import Value
 from . import syntax as s
 from .emit import Emitter
 from .graph import ADD, BATCH_SUM, DIV, MUL, Graph, differentiate, split
 from .grouping import Grouping
 from .levels import Levels
 from .naming import Names
+from .record import Recorded
 from .straight import Straight
 from .sums import fold
 from .text import Text, execute
 
 PYTHON_COST = 0.05  # microseconds for an operation of straight-line Python
 ARRAY_COST = 4.0  # microseconds for a line of NumPy on small arrays, with its gathers
-
-
-@dataclass
-class Recorded:
-    """A recording as plain data, and what is asked of it."""
-
-    graph: Graph
-    outputs: list[int]  # nodes of what f returned, flat
-    names: list[str]  # of the arguments
-    shapes: list[tuple[int, ...]]  # of one sample of each argument
-    parameters: list[Value]
-    wrt: list[int] | None  # the parameters' numbers by which to differentiate; None: by the inputs
-    title: str = "program"
 
 
 @dataclass

@@ -8,18 +8,19 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import RLock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..context import current
 from ..ops import Op, number
 from ..value import Value
-from . import build
-from .build import Built, Recorded
-from .record import Recording, operands_first, to_graph
-from .simplify import STOP
 from .store import Bound, Store
+from .traced import STOP
+
+if TYPE_CHECKING:
+    from .build import Built
+    from .record import Recorded
 
 DTYPES = {"float64": np.float64, "float32": np.float32}
 Shapes = Sequence[tuple[int, ...]]
@@ -228,6 +229,8 @@ class Program:
 
     def record_call(self, shapes: Shapes) -> tuple[Recorded, Any]:
         """f recorded on a sample of these shapes, and the structure of what it returned."""
+        from .record import Recorded, Recording, to_graph
+
         with undisturbed():
             recording = Recording(self.f, shapes)
             flat = [*flatten(recording.output)]
@@ -239,6 +242,13 @@ class Program:
             trees = structure(recording.output, iter(outputs))
         places = None if self.wrt is None else list(range(len(self.wrt_values)))
         return Recorded(graph, outputs, recording.names, [*shapes], parameters, places, self.title), trees
+
+
+def passes() -> Any:
+    """The passes that follow a recording: imported by the first program that is compiled, not with the package."""
+    from . import build
+
+    return build
 
 
 class Version:
@@ -266,7 +276,7 @@ class Version:
         built = self.built.get("forward")
         if built is None:
             with undisturbed():
-                built = self.built["forward"] = build.forward(self, self.trees)
+                built = self.built["forward"] = passes().forward(self, self.trees)
         self.ready(built, arrays)
         if built.straight:
             return self.returned_lists(self.trees, built.function(*floats(arrays), *self.parameters(built)))
@@ -363,7 +373,7 @@ class Version:
         if built is None:
             self.check_scalar()
             with undisturbed():
-                built = self.built["gradient"] = build.gradient(self)
+                built = self.built["gradient"] = passes().gradient(self)
         self.ready(built, arrays)
         if built.straight:
             return built.function(*floats(arrays), *self.parameters(built))
@@ -442,6 +452,8 @@ def undisturbed() -> Iterator[None]:
 def in_their_order(outputs: list[Any], wrt: list[Value]) -> list[Value]:
     """wrt, and then the parameters that stand in arrays already, in that order: it spares copies of them."""
     stores: dict[Store, set[Value]] = {}
+    from .record import operands_first
+
     for v in operands_first([v for v in outputs if isinstance(v, Value)], {*wrt}):
         if type(v) is Bound:
             stores.setdefault(v._dx, set()).add(v)
@@ -579,6 +591,8 @@ def compile_graph(
     def record(shapes: Shapes) -> tuple[Recorded, Any]:
         if len(shapes) != len(inputs) or any(shapes):
             raise TypeError(f"this program takes {len(inputs)} numbers. Received: shapes {[*shapes]}")
+        from .record import Recorded, to_graph
+
         with undisturbed():
             graph, nodes, parameters = to_graph(
                 flat, [[v] for v in inputs], parameters_of(wrt)[0], lambda v: False, False

@@ -1,127 +1,24 @@
 """First pass: a function is called once, on inputs without numbers, and what it does is recorded.
 
-An input is a `Traced`: a Value that has operands but no number. While a function is recorded every operation ends in
-`trace`, which makes the next one. So what depends on an input can never be looked at, and no branch that Python takes
-on it can be baked into a program: bool(), float(), a comparison or an index is an error that names the user's line.
-
-The Values themselves are then walked into a `Graph`, plain data: see `to_graph`.
+The inputs are `Traced`: see `traced`. The Values that come out are walked into a `Graph`, plain data: see `to_graph`.
 """
 
 from __future__ import annotations
 
 import inspect
-import itertools
 import pickle
 import random
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..context import Scope, current, user_line, within
-from ..ops import Op, number
-from ..value import DOT, NO_GRADIENT, ByHand, Constant, Value, new
+from ..context import Scope, within
+from ..ops import number
+from ..value import DOT, ByHand, Value
 from .graph import Graph
-from .simplify import STOP
-
-
-def unknown(what: str) -> TypeError:
-    return TypeError(
-        f"{user_line()}: {what} needs a number, but what depends on an input of a compiled function has none while "
-        "the function is recorded, and a choice made now would hold for every later call. Write where(condition, a, b)"
-        " with step, above or equal for a branch, maximum or minimum or clamp for a comparison, take(rows, index) for"
-        " an index."
-    )
-
-
-def refuse(what: str) -> Any:
-    def refused(self: Any, *others: Any) -> Any:
-        raise unknown(what)
-
-    return refused
-
-
-class Traced(Value):
-    """A Value without a number: an input of a function that is being recorded, or what was computed from one."""
-
-    __slots__ = ()
-    data = property(refuse(".data"), refuse("assigning .data"))
-    __bool__ = refuse("`if`, `and`, `or`, `not` or `while`")
-    __float__ = refuse("float()")
-    __int__ = refuse("int()")
-    __index__ = refuse("an index")
-    __hash__ = Value.__hash__
-    __lt__ = __le__ = __gt__ = __ge__ = refuse("a comparison")
-    backward = refuse("backward() (grad(f) can be compiled)")
-    item = refuse("item()")
-
-    def __repr__(self) -> str:
-        return f"Value({self.label or 'recorded'})"
-
-    def __eq__(self, other: object) -> bool:
-        """Equality of Values is identity; with a number it would be a comparison."""
-        if self is other or isinstance(other, Value):
-            return self is other
-        raise unknown("==")
-
-    def __format__(self, spec: str) -> str:
-        if spec:
-            raise unknown(f"the format {spec!r}")
-        return repr(self)
-
-    def detach(self) -> Value:
-        return trace(STOP, (self,))
-
-    @property
-    def partials(self) -> tuple[Any, ...]:
-        """Not numbers, but where gradients go: `transform` asks for nothing else."""
-        return tuple(None if type(x) is float or type(x) is Constant else np.nan for x in self.operands)
-
-
-def leaf(label: str) -> Traced:
-    v = new(Traced)
-    v.grad, v.label, v.scope = NO_GRADIENT, label, current().scope
-    v.op = v._x = v._y = v._dx = v._dy = None
-    return v
-
-
-serial = itertools.count()
-
-
-def trace(op: Op, inputs: tuple[Any, ...]) -> Traced:
-    """Record an operation without computing it."""
-    now = current()
-    v = leaf("")
-    v.op = op
-    v._x = tuple([x if isinstance(x, Value) else number(x) for x in inputs])
-    v._dx = v._x  # only looked at through `partials`
-    v._dy = next(serial)  # so that nodes can be put back into the order of their making
-    return v if now.recording or op is STOP else trace(STOP, (v,))
-
-
-class Draw:
-    """The place of a random number in a recording: uniform in [0, 1)."""
-
-    symbol = name = "uniform"
-
-
-def uniform(
-    low: float = 0.0, high: float = 1.0, rng: random.Random | np.random.Generator | None = None
-) -> Any:
-    """A random number between low and high, all equally likely.
-
-    It comes from `rng`, by default Python's global `random`. In a function that is being compiled it stands for a
-    number that is drawn anew at each call, and for each sample of a batch, from the program's own seeded generator.
-
-    >>> 2.0 <= uniform(2.0, 3.0) <= 3.0
-    True
-    """
-    if current().tracer is None:
-        return float((rng or random).uniform(low, high))
-    v = leaf("u")
-    v.op, v._x = Draw, ()
-    return low + (high - low) * v
-
+from .traced import Draw, Traced, leaf, trace
 
 # Calling the function ---------------------------------------------------------------------------------------------
 
@@ -259,3 +156,16 @@ def to_graph(
     graph.parameters = [node[v] for v in parameters]
     graph.labels.update((node[v], v.label) for v in parameters if v.label)
     return graph, found, parameters
+
+
+@dataclass
+class Recorded:
+    """A recording as plain data, and what is asked of it."""
+
+    graph: Graph
+    outputs: list[int]  # nodes of what f returned, flat
+    names: list[str]  # of the arguments
+    shapes: list[tuple[int, ...]]  # of one sample of each argument
+    parameters: list[Value]
+    wrt: list[int] | None  # the parameters' numbers by which to differentiate; None: by the inputs
+    title: str = "program"

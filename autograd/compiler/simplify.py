@@ -13,6 +13,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from ..ops import TABLE, Op, zero
+from .traced import STOP
 
 if TYPE_CHECKING:
     from .graph import Graph
@@ -182,8 +183,7 @@ def numbers_together(graph: Graph, args: tuple[int, ...]) -> int | None:
     return None
 
 
-# Operations of the compiler's own, which no user records
-STOP = Op("stop_gradient", "x, as a constant", lambda x: x, zero, numpy="{0}")
+# An operation of the compiler's own, which no user records
 LOG_SUM = Op(
     "log_sum",
     "ln s + top; top where that is no number",
