@@ -113,6 +113,21 @@ def handwritten() -> Job:
     return Job(run, lambda found: flat(found[0], *by_neuron([found[1:]])))
 
 
+def plain() -> Job:
+    """im2col as textbooks have it: a row of pixels for each place, one product, everything new at each call."""
+    x, _ = images()
+    W, b = apart(start()[:1])
+
+    def run() -> Any:
+        windows = np.lib.stride_tricks.sliding_window_view(x, (KERNEL, KERNEL), axis=(1, 2))
+        patches = windows.reshape(-1, KERNEL**2)
+        h = np.maximum(patches @ W.T + b, 0.0)
+        d = 2.0 * h * (h > 0.0)
+        return (h * h).sum(), d.T @ patches, d.sum(axis=0)
+
+    return Job(run, lambda found: flat(found[0], *by_neuron([found[1:]])))
+
+
 def handwritten_trained() -> Job:
     x, y = images()
     W1, b1, W2, b2 = apart(start())

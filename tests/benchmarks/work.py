@@ -364,6 +364,7 @@ JOBS: dict[str, dict[str, Callable[[], Job]]] = {
     },
     "compiled convolution": {
         OURS: convolution.ours,
+        "plain NumPy": convolution.plain,
         "NumPy": convolution.handwritten,
         "torch": convolution.torch_eager,
         "jax": convolution.jitted,
