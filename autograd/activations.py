@@ -113,7 +113,7 @@ def mish_formula(x: float) -> float:
 def smooth_half(x: float, b: float = 4.0) -> float:
     """(x + (x^2 + b)^(1/2)) / 2; where x < 0, where that cancels, b / 4 over half of what it subtracts."""
     r = math.hypot(x, sqrt.formula(b))
-    return x / 2.0 + r / 2.0 if not x < 0.0 else (b / 4.0) / (r / 2.0 - x / 2.0)
+    return x / 2.0 + r / 2.0 if not x < 0.0 else quotient(b / 4.0, r / 2.0 - x / 2.0)
 
 
 def tanh_gap(x: float) -> float:

@@ -58,13 +58,13 @@ class TrainStep:
 
     def __call__(self, *sample: Any) -> float:
         """The mean loss over the batch, before the update that is then made."""
-        with self.program.lock:
+        with self.program.lock, np.errstate(all="ignore"):
             return self.made(sample)
 
     def made(self, sample: tuple[Any, ...]) -> float:
         program, optimizer = self.program, self.optimizer
         arrays, version = program.version(sample)
-        value = version.gradient_in_place(arrays)
+        value = version.quiet_gradient(arrays)
         if type(value) is tuple:  # plain Python, of a small program without a batch
             value, version.g[:] = value
         loss = float(value)
@@ -74,15 +74,14 @@ class TrainStep:
             self.step_by_step(version.g)
             return loss
         p, g = version.p[: len(version.g)], version.g
-        with np.errstate(all="ignore"):
-            if len(self.moved) == len(g):
-                optimizer.move(self.moved, p, g)
-            elif self.moved:
-                part = np.concatenate([p[run] for run in self.runs])
-                optimizer.move(self.moved, part, np.concatenate([g[run] for run in self.runs]))
-                start = 0
-                for run in self.runs:
-                    p[run] = part[start : (start := start + run.stop - run.start)]
+        if len(self.moved) == len(g):
+            optimizer.move(self.moved, p, g)
+        elif self.moved:
+            part = np.concatenate([p[run] for run in self.runs])
+            optimizer.move(self.moved, part, np.concatenate([g[run] for run in self.runs]))
+            start = 0
+            for run in self.runs:
+                p[run] = part[start : (start := start + run.stop - run.start)]
         if program.store is not None and program.store.back:
             program.store.put_back()
         return loss

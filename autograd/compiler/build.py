@@ -14,13 +14,14 @@ import numpy as np
 from . import syntax as s
 from .emit import Emitter
 from .graph import ADD, BATCH_SUM, DIV, MUL, Graph, differentiate, split
-from .grouping import Grouping
+from .grouping import CONSTANT, Grouping, Part
 from .levels import Levels
 from .naming import Names
 from .record import Recorded
 from .straight import Straight
 from .sums import fold
 from .text import Text, execute
+from .views import affine, view
 
 PYTHON_COST = 0.05  # microseconds for an operation of straight-line Python
 ARRAY_COST = 4.0  # microseconds for a line of NumPy on small arrays, with its gathers
@@ -171,6 +172,7 @@ def gradient(version: Any) -> Built:
             return [levels.read(np.array(value))]
 
         return finish_levels(version, levels, "value_and_grad", returned_by_levels)
+    decay = shared_decay(grouping, slopes) if recorded.wrt is not None else None
     emitter, text = start(recorded, grouping, version.program.dtype)
     results: list[tuple[str, s.Expr]] = []
     head: list[str] = []
@@ -180,6 +182,13 @@ def gradient(version: Any) -> Built:
             returned.append(full(emitter, np.array(nodes, dtype=int).reshape(shape)))
     else:
         results, head = into_vector(emitter, slopes)
+        if decay is not None:
+            own = (
+                s.name("p")
+                if len(recorded.parameters) == len(slopes)
+                else s.index(s.name("p"), [slice(len(slopes))])
+            )
+            results.append(("g[...] += ", s.binary(s.number(decay), "*", own)))
     results.append(("return ", one_or_tuple(returned)))
     source = assemble("value_and_grad", recorded, emitter, results, text, head)
     return finish(version, emitter, "value_and_grad", source)
@@ -248,10 +257,54 @@ def full(emitter: Emitter, nodes: Any) -> s.Expr:
     return expr
 
 
+def shared_decay(grouping: Grouping, slopes: Sequence[int]) -> float | None:
+    """The number c where every gradient has a term c times its own parameter, as with an L2 penalty on all of them.
+    The terms are taken out: they are one line for the whole vector."""
+    arrays: dict[int, tuple[Any, Any]] = {}
+    found: set[float] = set()
+    for place, node in enumerate(slopes):
+        number = int(grouping.array_of[node])
+        if number < 0:
+            return None
+        array, index = arrays.setdefault(
+            number, (grouping.arrays[number], np.full(grouping.arrays[number].size, -1))
+        )
+        index[grouping.place_of[node]] = place
+    terms = []
+    for array, index in arrays.values():
+        own = [part for part in array.parts if part.b is not None and is_decay(grouping, part, index)]
+        if len(own) != 1 or len(array.parts) < 2 or (index < 0).any():
+            return None
+        terms.append((array, own[0]))
+        found.add(own[0].sign * float(own[0].a.index.flat[0]))
+    if len(found) != 1:
+        return None
+    for array, part in terms:
+        array.parts = [other for other in array.parts if other is not part]
+    return found.pop()
+
+
+def is_decay(grouping: Grouping, part: Part, index: Any) -> bool:
+    """Whether a part is a number times the parameters at these places."""
+    a, b = part.a, part.b
+    if (
+        b is None
+        or a.source != CONSTANT
+        or b.source == CONSTANT
+        or not part.complete
+        or b.index.shape[-1] != 1
+    ):
+        return False
+    number = a.index.flat[0]
+    return (
+        grouping.arrays[b.source].kind == "parameter"
+        and bool((a.index == number).all())
+        and np.array_equal(b.index.ravel(), index)
+    )
+
+
 def into_vector(emitter: Emitter, slopes: Sequence[int]) -> tuple[list[tuple[str, s.Expr]], list[str]]:
     """Statements that write each gradient to its place in the vector g, and the views that they write to."""
-    from .views import affine, view
-
     grouping = emitter.grouping
     targets: dict[int, list[tuple[int, int]]] = {}  # array -> (place in it, place in g)
     results: list[tuple[str, s.Expr]] = []
@@ -296,7 +349,7 @@ def into_vector(emitter: Emitter, slopes: Sequence[int]) -> tuple[list[tuple[str
             (
                 line.name
                 for line in emitter.head
-                if line.key.startswith("@p") and label_of(emitter, line) == pairs[0][1]
+                if line.key.startswith("@p") and emitter.first_of.get(line.key) == pairs[0][1]
             ),
             "",
         )
@@ -305,8 +358,3 @@ def into_vector(emitter: Emitter, slopes: Sequence[int]) -> tuple[list[tuple[str
         head.append(f"{name} = {s.text(expr)}")
         results.append((f"{name}[...] = ", emitter.source(source)))
     return results, head
-
-
-def label_of(emitter: Emitter, line: Any) -> int:
-    """The first parameter that a view of the parameters shows."""
-    return emitter.first_of.get(line.key, -1)

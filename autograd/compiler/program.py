@@ -61,6 +61,7 @@ class Program:
         self.direct_forward: dict[int, Callable[..., Any]] = {}  # for so many floats
         self.direct_gradient: dict[int, Callable[..., Any]] = {}
         self.last: Version | None = None
+        self.recent: list[tuple[int, ...]] | None = None  # the shapes of the last call's arguments
         self.lock = RLock()
         self.store: Store | None = None
         self.p: Any = np.zeros(0, self.dtype)
@@ -123,6 +124,7 @@ class Program:
 
     def forget(self) -> None:
         """Outdated: record and compile anew."""
+        self.recent = None
         self.versions.clear()
         self.direct_forward.clear()
         self.direct_gradient.clear()
@@ -157,11 +159,14 @@ class Program:
             a if type(a) is np.ndarray and a.dtype == self.dtype else self.array(k, a)
             for k, a in enumerate(args)
         ]
+        shapes = [a.shape for a in arrays]
+        if shapes == self.recent and not (self.store is not None and self.store.changed()) and self.last:
+            return arrays, self.last  # as the last time
         if self.batch:
             self.check_batch(arrays)
-            key = tuple([a.shape[1:] for a in arrays])
+            key = tuple([shape[1:] for shape in shapes])
         else:
-            key = tuple([a.shape for a in arrays])
+            key = tuple(shapes)
         if self.store is not None and self.store.changed() and self.store.refresh():
             self.forget()  # frozen or freed since: other gradients are wanted
         version = self.versions.get(key)
@@ -172,6 +177,7 @@ class Program:
             self.last = version
             self.direct_forward.clear()  # so that whoever is called next comes by here, and is the last one
             self.direct_gradient.clear()
+        self.recent = shapes
         return arrays, version
 
     def hold(self, values: list[Value]) -> None:
@@ -369,6 +375,11 @@ class Version:
 
     def gradient_in_place(self, arrays: list[Any]) -> Any:
         """The value; the gradient by the parameters is left in `g`."""
+        with np.errstate(all="ignore"):
+            return self.quiet_gradient(arrays)
+
+    def quiet_gradient(self, arrays: list[Any]) -> Any:
+        """The same, where NumPy's warnings are off already."""
         built = self.built.get("gradient")
         if built is None:
             self.check_scalar()
@@ -377,8 +388,7 @@ class Version:
         self.ready(built, arrays)
         if built.straight:
             return built.function(*floats(arrays), *self.parameters(built))
-        with np.errstate(all="ignore"):
-            return built.function(*arrays)
+        return built.function(*arrays)
 
     def parameters(self, built: Built) -> list[Any]:
         return [self.p.tolist()] if len(self.p) else []
