@@ -266,10 +266,9 @@ def shared_decay(grouping: Grouping, slopes: Sequence[int]) -> float | None:
         number = int(grouping.array_of[node])
         if number < 0:
             return None
-        array, index = arrays.setdefault(
-            number, (grouping.arrays[number], np.full(grouping.arrays[number].size, -1))
-        )
-        index[grouping.place_of[node]] = place
+        if number not in arrays:
+            arrays[number] = grouping.arrays[number], np.full(grouping.arrays[number].size, -1)
+        arrays[number][1][grouping.place_of[node]] = place
     terms = []
     for array, index in arrays.values():
         own = [part for part in array.parts if part.b is not None and is_decay(grouping, part, index)]

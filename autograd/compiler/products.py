@@ -24,7 +24,18 @@ class Products(Reader):
         terms += [(sign, 0, self.stacked_product(a, b, array)) for sign, a, b in stacks]
         for part in sorted(others, key=lambda part: part.b is None):  # weights are named before biases
             expr, rank = self.term(array, part)
-            terms.append((part.sign, rank, expr))
+            sign = part.sign
+            if (
+                sign < 0
+                and self.is_number(part.a)
+                and isinstance(expr, ast.BinOp)
+                and isinstance(expr.op, ast.Mult)
+            ):
+                sign, expr = (
+                    1,
+                    s.binary(s.negative(expr.left), "*", expr.right),
+                )  # the sign costs nothing there
+            terms.append((sign, rank, expr))
             fills.append(self.fill_of_term(array, part))
         if array.holes:
             endless = {f for f in fills if math.isinf(f)}  # beside it no other number matters
@@ -38,6 +49,13 @@ class Products(Reader):
             sign, _, term = terms[k]
             expr = s.binary(expr, "+" if sign > 0 else "-", term)
         return self.full(array, expr, [x for part in array.parts for x in (part.a, part.b) if x is not None])
+
+    def is_number(self, operand: Operand) -> bool:
+        """Whether it is a single number, the same for all samples."""
+        if operand.source == CONSTANT:
+            return False
+        array = self.grouping.arrays[operand.source]
+        return array.size == 1 and not array.varies
 
     # Sums over time: the steps of a recurrence, one below the other
 
