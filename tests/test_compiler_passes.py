@@ -1016,6 +1016,54 @@ def test_arrays_of_anything_say_what_the_sums_say(recipe, batch):
     check_grouping(Grouping(fold(graph, [*nodes, value, *slopes]), [(2,)]))
 
 
+def test_sums_with_different_numbers_of_numbers_in_them():
+    f = lambda x: [
+        autograd.tanh(x[0] + -3.0),
+        autograd.tanh(x[1] + -1.0 + -2.5),
+        autograd.tanh(x[2] + 4.0 + -1.0 + -0.5),
+    ]
+    samples = normal(5, 3)
+    close(autograd.compile(f, batch=True)(samples), [[float(v) for v in f(row)] for row in samples])
+
+
+def test_what_holes_hold_is_only_believed_where_it_is_known():
+    """Sums of several terms, comparisons and choices, and what is read across the diagonal of a causal matrix."""
+    size = 5
+
+    def f(q, k):
+        a, b = (
+            [[autograd.dot(u[t], v[s]) for s in range(t + 1)] for t in range(size)]
+            for u, v in ((q, k), (k, q))
+        )
+        weights = [activations.softmax(row) for row in a]
+        product = [
+            [autograd.sum([weights[t][u] * b[u][s] for u in range(s, t + 1)]) for s in range(t + 1)]
+            for t in range(size)
+        ]
+        choice = [
+            [
+                autograd.where(autograd.above(x, 0.0), y, 3.0 * y) + autograd.equal(x, 1.0)
+                for x, y in zip(*rows, strict=True)
+            ]
+            for rows in zip(a, weights, strict=True)
+        ]
+        across = [
+            [weights[s][t] * autograd.exp(0.1 * b[s][t]) + 1.0 for s in range(t, size)] for t in range(size)
+        ]
+        return [
+            op(row)
+            for table in (product, choice, across)
+            for row in table
+            for op in (autograd.sum, autograd.prod)
+        ]
+
+    queries, keys = normal(3, size, 2), normal(3, size, 2, seed=1)
+    expected = [
+        [float(v) for v in f(*sample)] for sample in zip(queries.tolist(), keys.tolist(), strict=True)
+    ]
+    close(autograd.compile(f, batch=True)(queries, keys), expected)
+
+
 @pytest.mark.parametrize("name", ["largest", "prod", "logsumexp"])
 def test_of_different_numbers_of_numbers_the_largest_and_the_product(name):
     op = TABLE[name]

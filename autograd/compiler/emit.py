@@ -8,6 +8,7 @@ modules and labels of what was recorded: see `naming`.
 from __future__ import annotations
 
 import ast
+import math
 
 import numpy as np
 
@@ -57,7 +58,9 @@ class Emitter(Products):
         if array.holes:
             fills = [self.fill_of(array, x) if self.scalar(x) is None else self.scalar(x) for x in operands]
             known = [UNKNOWN if f is None else f for f in fills]
-            self.fills[array.number] = 0.0 if op is DIV and known[0] == 0.0 else op.formula(*known)
+            unknown = any(math.isnan(f) for f in known)
+            zero = op is DIV and known[0] == 0.0
+            self.fills[array.number] = 0.0 if zero else UNKNOWN if unknown else op.formula(*known)
         exprs = [self.as_float(x, self.read(x)) for x in operands]
         self.spelling(op)
         _, mentions = s.template(op.numpy)

@@ -271,7 +271,7 @@ class Grouping:
         a, b = np.where(swap, b, a), np.where(swap, a, b)
         source_a, source_b = np.where(swap, source_b, source_a), np.where(swap, source_a, source_b)
         codes = (sign > 0) + 2 * ((source_a + 2) * (len(self.arrays) + 2) + source_b + 2)
-        parts = []
+        parts: list[tuple[int, Operand, Operand | None, bool]] = []
         for code in dict.fromkeys(codes.tolist()):
             chosen = np.flatnonzero(codes == code)
             first = chosen[0]

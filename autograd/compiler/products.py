@@ -132,7 +132,9 @@ class Products(Reader):
     def fill_of_term(self, array: Array, part: Part) -> float:
         if not array.holes:
             return 0.0
-        fills = [self.fill_of(array, x) for x in (part.a, part.b) if x is not None]
+        if part.a.index.shape[-1] > 1:  # a sum of several terms: its holes may hold anything
+            return UNKNOWN
+        fills = [self.fill_of(array, trimmed(x)) for x in (part.a, part.b) if x is not None]
         return 0.0 if 0.0 in fills else part.sign * fills[0] if len(fills) == 1 else UNKNOWN
 
     def term(self, array: Array, part: Part) -> tuple[Expr, int]:

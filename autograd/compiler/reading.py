@@ -333,9 +333,14 @@ class Reader:
         if operand.source == CONSTANT:
             return UNKNOWN
         source = self.grouping.arrays[operand.source]
-        if not source.holes or source.shape != array.shape:
+        form = affine(operand.index) if source.holes and operand.index.shape == array.shape else None
+        if form is None:
             return UNKNOWN
-        return self.fills.get(source.number, UNKNOWN)
+        read = form.at(array.shape).ravel()[array.members < 0]
+        inside = len(read) and read.min() >= 0 and read.max() < source.size
+        return (
+            self.fills.get(source.number, UNKNOWN) if inside and (source.members[read] < 0).all() else UNKNOWN
+        )
 
 
 def digest(values: Any) -> str:

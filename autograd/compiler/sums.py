@@ -39,6 +39,16 @@ def joined(parts: Iterable[list[Term]]) -> list[Term]:
     return first
 
 
+def numbers_added(graph: Graph, terms: list[Term], depth: dict[int, int]) -> list[Term]:
+    """The terms, those that are plain numbers as one."""
+    numbers = [sign * graph.args[a][0] for sign, a, b in terms if b is None and graph.ops[a] == "literal"]
+    if len(numbers) < 2:
+        return terms
+    total = graph.literal(sum(numbers))
+    depth[total] = 0
+    return [t for t in terms if t[2] is not None or graph.ops[t[1]] != "literal"] + [(1, total, None)]
+
+
 def fold(graph: Graph, outputs: Sequence[int]) -> Program:
     """The program that computes the outputs."""
     live = graph.live(outputs)
@@ -106,6 +116,9 @@ def fold(graph: Graph, outputs: Sequence[int]) -> Program:
         program.order.append(i)
     for i in inlined:
         del sums[i]
+    for i, terms in sums.items():
+        if len(terms) > 1:
+            sums[i] = numbers_added(graph, terms, depth)
     read = {x for terms in sums.values() for _, a, b in terms for x in (a, b)}
     read.update(j for args in program.calls.values() for j in args)
     last = max(depth.values(), default=0)
