@@ -21,7 +21,7 @@ class Scope:
 class Context:
     """What holds for the thread or task that is recording."""
 
-    __slots__ = ("anomaly", "plain", "recording", "scope", "tracer")
+    __slots__ = ("anomaly", "plain", "recording", "scope", "tracer", "watch")
 
     def __init__(
         self,
@@ -29,8 +29,10 @@ class Context:
         anomaly: bool = False,
         scope: Scope | None = None,
         tracer: Callable[..., Any] | None = None,  # who records, without numbers, in place of Value
+        watch: Callable[..., None] | None = None,  # who is told of each module's call
     ) -> None:
         self.recording, self.anomaly, self.scope, self.tracer = recording, anomaly, scope, tracer
+        self.watch = watch
         self.plain = recording and not anomaly and tracer is None
 
     def but(self, **changes: Any) -> Context:
@@ -40,6 +42,7 @@ class Context:
             "anomaly": self.anomaly,
             "scope": self.scope,
             "tracer": self.tracer,
+            "watch": self.watch,
         }
         return Context(**{**kept, **changes})
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from functools import wraps
 from typing import Any
 
 import numpy as np
 
-from autograd.context import Context, Scope, context
+from autograd.compiler.traced import assume
+from autograd.context import Context, Scope, context, within
 from autograd.ops import number
 from autograd.value import NO_GRADIENT, Constant, Value
 from autograd.vector import Vector
@@ -67,9 +69,11 @@ class Module(metaclass=Naming):
     (Value(data=6.0), ['slopes[0]', 'slopes[1]', 'offset'])
     """
 
+    buffers: tuple[str, ...] = ()  # attributes with numbers that it remembers, but that no gradient trains
     label: str = ""  # a name for it in drawings, and the first part of its parameters' labels
     level: str = "model"  # how large a part: "model", "layer" or "neuron"; drawings collapse by it
     _path: str = ""
+    _training: bool = True
     _entered: tuple[Context | None, Context] = (None, Context(scope=Scope("nothing")))
     _scopes: dict[Scope | None, ModuleScope] | None = None
 
@@ -78,12 +82,53 @@ class Module(metaclass=Naming):
 
     def __init_subclass__(cls, **named: Any) -> None:
         super().__init_subclass__(**named)
-        if "__call__" in vars(cls):
-            cls.__call__ = in_scope(cls.__call__)  # type: ignore[method-assign]
+        for name in ("__call__", "batch"):
+            if name in vars(cls):
+                setattr(cls, name, in_scope(vars(cls)[name]))
+
+    def batch(self, samples: Sequence[Any]) -> list[Any]:
+        """The outputs for a list of samples. A module in which the samples meet, as in `BatchNorm`, does it its way."""
+        return [self(x) for x in samples]
+
+    # What is inside -------------------------------------------------------------------------------------------------
+
+    def named_modules(self) -> Iterator[tuple[str, Module]]:
+        """Itself, with the path "", and each module in it, with its path, such as `layers.0.neurons.1`."""
+        return ((path, part) for part, path in contents(self).items() if isinstance(part, Module))
+
+    def modules(self) -> list[Module]:
+        """Itself, and all modules in it."""
+        return [part for _, part in self.named_modules()]
+
+    def apply(self, change: Callable[[Module], Any]) -> Any:
+        """Call `change` with each module inside, inner ones first, and with itself; returns itself.
+
+        >>> from nn import MLP, Neuron
+        >>> def without_bias(module):
+        ...     if isinstance(module, Neuron):
+        ...         module.b = None
+        >>> MLP(2, [3, 1]).apply(without_bias).count_parameters()
+        9
+        """
+        for module in reversed(self.modules()):
+            change(module)
+        return self
 
     def named_parameters(self) -> Iterator[tuple[str, Value]]:
         """Each parameter with its path, such as `layers.0.neurons.1.w[2]`."""
         return ((path, p) for p, path in contents(self).items() if isinstance(p, Value))
+
+    def named_buffers(self) -> Iterator[tuple[str, Value]]:
+        """Each number that a module remembers without being trained, such as a running mean, with its path."""
+        for path, module in self.named_modules():
+            found: dict[Any, str] = {}
+            for name in module.buffers:
+                collect(getattr(module, name), name, name, True, found)
+            yield from ((f"{path}.{own}" if path else own, v) for v, own in found.items())
+
+    def count_parameters(self, trainable: bool = False) -> int:
+        """How many parameters there are, or, with `trainable`, those alone that are not frozen."""
+        return sum(p.requires_grad or not trainable for p in self.parameters())
 
     def parameters(self) -> list[Value]:
         """All parameters, each once, in a fixed order; frozen ones, which require no gradient, among them."""
@@ -93,6 +138,44 @@ class Module(metaclass=Naming):
         """Forget the gradients: they are as they were before any backward, equal to 0."""
         for p in self.parameters():
             p.grad = NO_GRADIENT
+
+    # Modes ----------------------------------------------------------------------------------------------------------
+
+    @property
+    def training(self) -> bool:
+        """Whether it is being trained, True at first: `Dropout` and `BatchNorm` then do other than in use."""
+        if current().tracer:
+            assume(self._mode)  # what is compiled holds for this mode alone
+        return self._training
+
+    def _mode(self) -> bool:
+        return self._training
+
+    def train(self, training: bool = True) -> Any:
+        """From now on it is being trained, with all modules in it; returns itself."""
+        for module in self.modules():
+            module._training = training
+        return self
+
+    def eval(self) -> Any:
+        """From now on it is in use, with all modules in it, and not being trained; returns itself."""
+        return self.train(False)
+
+    def freeze(self, frozen: bool = True) -> Any:
+        """From now on no gradient is computed for its parameters, and no optimiser moves them; returns itself.
+
+        >>> from nn import MLP
+        >>> model = MLP(2, [3, 1])
+        >>> model.layers[0].freeze().count_parameters(trainable=True), model.count_parameters(trainable=True)
+        (0, 4)
+        """
+        for p in self.parameters():
+            p.requires_grad = not frozen
+        return self
+
+    def unfreeze(self) -> Any:
+        """Undo `freeze`; returns itself."""
+        return self.freeze(False)
 
     def __repr__(self) -> str:
         own = [x for x in contents(self, deep=False) if isinstance(x, Module) and x is not self]
@@ -118,7 +201,8 @@ class Module(metaclass=Naming):
                 name = name[len(parent.path) + 1 :]
             scope = self._scopes[parent] = ModuleScope(name, self._title(), self.level, parent, self._path)
         inside = now.but(scope=scope)
-        self._entered = (now, inside)
+        if now.watch is None:
+            self._entered = (now, inside)
         return inside
 
     def __getstate__(self) -> dict[str, Any]:
@@ -133,8 +217,10 @@ def in_scope(call: Callable[..., Any]) -> Callable[..., Any]:
         now = current()
         outside, inside = self._entered
         if now is not outside:
-            if now.scope is inside.scope:  # an overriding method has called super().__call__
+            if now.scope is inside.scope:  # an overriding method has called super().__call__, or batch a __call__
                 return call(self, *inputs, **named)
+            if now.watch is not None:
+                return watched(call, self, now, inputs, named)
             inside = self._enter(now)
         token = context.set(inside)
         try:
@@ -147,6 +233,33 @@ def in_scope(call: Callable[..., Any]) -> Callable[..., Any]:
     return scoped
 
 
+def watching(callback: Callable[[Module, tuple[Any, ...], Any], None]) -> AbstractContextManager[None]:
+    """Within `with watching(callback):` each module's call ends in callback(module, its inputs, what it returned).
+
+    >>> from nn import MLP
+    >>> with watching(lambda module, inputs, output: print(module._title(), "->", output)):
+    ...     _ = MLP(1, [1], init="ones")([2.0])
+    Neuron(1) -> Value(data=2.0)
+    Layer(1, 1) -> Value(data=2.0)
+    MLP(1, [1]) -> Value(data=2.0)
+    """
+    return within(watch=callback)
+
+
+def watched(
+    call: Callable[..., Any], module: Module, now: Context, inputs: tuple[Any, ...], named: dict[str, Any]
+) -> Any:
+    """A module's call of which `now.watch` is told."""
+    token = context.set(module._enter(now))
+    try:
+        output = call(module, *inputs, **named)
+    finally:
+        context.reset(token)
+    if call.__name__ == "__call__" and now.watch is not None:
+        now.watch(module, inputs, output)
+    return output
+
+
 # Finding what is inside -------------------------------------------------------------------------------------------
 
 
@@ -154,10 +267,15 @@ def contents(module: Module, deep: bool = True) -> dict[Any, str]:
     """The parameters and modules in a module, itself first, each with its path, in the order of the attributes;
     not `deep`: without what those modules contain."""
     found: dict[Any, str] = {module: ""}
-    for name, part in vars(module).items():
-        if not name.startswith("_"):
-            collect(part, name, name, deep, found)
+    for name, part in attributes(module):
+        collect(part, name, name, deep, found)
     return found
+
+
+def attributes(module: Module) -> Iterator[tuple[str, Any]]:
+    """Where parameters and modules are looked for."""
+    remembered = module.buffers
+    return (item for item in vars(module).items() if not item[0].startswith("_") and item[0] not in remembered)
 
 
 def collect(part: Any, dotted: str, path: str, deep: bool, found: dict[Any, str]) -> None:
@@ -168,9 +286,8 @@ def collect(part: Any, dotted: str, path: str, deep: bool, found: dict[Any, str]
     elif isinstance(part, Module):
         if part not in found:
             found[part] = dotted
-            for name, inner in vars(part).items() if deep else ():
-                if not name.startswith("_"):
-                    collect(inner, f"{dotted}.{name}", f"{dotted}.{name}", deep, found)
+            for name, inner in attributes(part) if deep else ():
+                collect(inner, f"{dotted}.{name}", f"{dotted}.{name}", deep, found)
     elif isinstance(part, (list, tuple, dict)) or (isinstance(part, np.ndarray) and part.dtype == object):
         for key, inner in part.items() if isinstance(part, dict) else enumerate(part):
             collect(inner, f"{dotted}.{key}", f"{path}[{key}]", deep, found)
@@ -215,6 +332,42 @@ def sample(module: Module, x: Any, n: int) -> Vector:
     if len(vector) != n:
         raise wrong_size(module, n, len(vector))
     return vector
+
+
+def sequence(module: Module, xs: Any, n: int) -> list[Vector]:
+    """xs as a list of vectors of n numbers each: the steps of a sequence."""
+    if isinstance(xs, (Value, str, bytes, dict)) or not hasattr(xs, "__iter__"):
+        raise TypeError(f"{module._named()} needs a list of vectors. Received: {type(xs).__name__}.")
+    steps = [sample(module, x, n) for x in xs]
+    if not steps:
+        raise ValueError(f"{module._named()} needs a sequence of at least one vector. Received: none.")
+    return steps
+
+
+def grid(module: Module, x: Any, sizes: Sequence[int | None]) -> Any:
+    """x as an array of Python objects with these sizes, where None is any from 1: Values all, or floats all."""
+    wanted = "(" + ", ".join("any" if n is None else str(n) for n in sizes) + ")"
+    try:
+        array = np.asarray(x) if isinstance(x, np.ndarray) else np.array(nested(x), dtype=object)
+    except ValueError:
+        raise ValueError(
+            f"{module._named()} needs an array of shape {wanted}. Received: lists of different lengths."
+        ) from None
+    fits = len(array.shape) == len(sizes) and all(
+        n > 0 and wish in (None, n) for wish, n in zip(sizes, array.shape, strict=True)
+    )
+    if not fits:
+        raise ValueError(f"{module._named()} needs an array of shape {wanted}. Received: shape {array.shape}.")
+    numbers = np.empty(array.size, dtype=object)
+    numbers[:] = scalars(module, array.ravel(), array.size)
+    return numbers.reshape(array.shape)
+
+
+def nested(x: Any) -> Any:
+    """Nested lists, tuples and arrays as nested lists; Values and numbers as they are."""
+    if isinstance(x, np.ndarray):
+        return x.tolist()
+    return [nested(part) for part in x] if isinstance(x, (list, tuple)) or hasattr(x, "__next__") else x
 
 
 def wrong_size(module: Module, n: int, received: int) -> ValueError:

@@ -17,8 +17,8 @@ import numpy as np
 from ..context import Scope, within
 from ..ops import number
 from ..value import DOT, ByHand, Value
-from .graph import Graph
-from .traced import Draw, Traced, leaf, trace
+from .graph import BATCH_SUM, DIV, Graph
+from .traced import BATCH_MEAN, Draw, Notes, Traced, leaf, notes, trace
 
 # Calling the function ---------------------------------------------------------------------------------------------
 
@@ -45,9 +45,13 @@ class Recording:
                     arguments.append(array.reshape(shape))
                 else:
                     arguments.append(values[0])
-        before = random_states()
-        with within(tracer=trace, recording=True, anomaly=False, scope=self.scope):
-            self.output = f(*arguments)
+        self.notes = Notes()
+        before, token = random_states(), notes.set(self.notes)
+        try:
+            with within(tracer=trace, recording=True, anomaly=False, scope=self.scope):
+                self.output = f(*arguments)
+        finally:
+            notes.reset(token)
         self.drew = before != random_states()
 
     def check_draws(self) -> None:
@@ -87,6 +91,11 @@ def without_zeros(graph: Graph, args: list[int]) -> list[int]:
     n, nothing = len(args) // 2, graph.literal(0.0)
     kept = [(w, x) for w, x in zip(args[:n], args[n:-1], strict=True) if nothing not in (w, x)]
     return [*(w for w, _ in kept), *(x for _, x in kept), args[-1]]
+
+
+def mean_of_batch(graph: Graph, x: int) -> int:
+    """The mean over the samples; x itself where it is the same for all of them."""
+    return graph.add(DIV, (graph.add(BATCH_SUM, (x,)), graph.count())) if graph.varies[x] else x
 
 
 # From Values to plain data ----------------------------------------------------------------------------------------
@@ -143,6 +152,8 @@ def to_graph(
                 node[v] = graph.leaf("parameter", len(node), 0, varies=False)
         elif type(v.op) is ByHand:
             raise TypeError(f"the node {v._op!r} was made by hand, without a rule: it cannot be compiled")
+        elif v.op is BATCH_MEAN:
+            node[v] = mean_of_batch(graph, node[v.operands[0]])
         elif v.op is Draw:
             node[v] = graph.leaf("random", len(node), 0, varies=batch)
         else:
@@ -169,3 +180,4 @@ class Recorded:
     parameters: list[Value]
     wrt: list[int] | None  # the parameters' numbers by which to differentiate; None: by the inputs
     title: str = "program"
+    updates: Sequence[tuple[Value, int]] = ()  # what to remember after each call: a Value, and the node of its number

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -92,6 +94,55 @@ def trace(op: Op, inputs: tuple[Any, ...]) -> Traced:
     v._dx = v._x  # only looked at through `partials`
     v._dy = next(serial)  # so that nodes can be put back into the order of their making
     return v if now.recording or op is STOP else trace(STOP, (v,))
+
+
+# What a recording rests on, and what it changes --------------------------------------------------------------------
+
+
+class Notes:
+    """What is noted while a function is recorded, beside the graph."""
+
+    def __init__(self) -> None:
+        self.assumed: dict[Callable[[], Any], None] = {}  # the recording holds as long as these return the same
+        self.updates: dict[Value, Any] = {}  # what to remember after each call
+
+
+notes: ContextVar[Notes | None] = ContextVar("notes", default=None)
+
+
+def assume(read: Callable[[], Any]) -> None:
+    """Note that what is being recorded holds only while read() returns the same; otherwise it is recorded anew."""
+    noted = notes.get()
+    if noted is not None:
+        noted.assumed[read] = None
+
+
+def remember(target: Value, x: Any) -> None:
+    """Set the number of a Value that is not trained, such as a running mean, now and at each call of what is compiled.
+
+    In a batch x must be the same for all samples.
+
+    >>> total = Value(0.0)
+    >>> remember(total, total + 2.0)
+    >>> total
+    Value(data=2.0)
+    """
+    noted = notes.get()
+    if current().tracer is None or noted is None:
+        target.data = float(x)
+    else:
+        noted.updates[target] = x
+
+
+BATCH_MEAN = Op(  # it is its own adjoint: what the mean of all samples receives, each of them shares in
+    "batch_mean", "the mean of x over all samples of the batch", lambda x: x, lambda g, out, x: batch_mean(g), numpy="{0}"
+)
+
+
+def batch_mean(x: Any) -> Any:
+    """In a function that is being compiled, the mean of x over all samples of the batch; otherwise, there being one
+    sample, x itself."""
+    return trace(BATCH_MEAN, (x,)) if isinstance(x, Value) and current().tracer else x
 
 
 class Draw:
