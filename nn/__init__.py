@@ -10,23 +10,32 @@ if not hasattr(_autograd, "TABLE"):  # its place was taken by HIPS/autograd, whi
 
 from . import activations, init
 from .losses import binary_cross_entropy, cross_entropy, hinge, huber, mae, mse
+from .containers import Residual, Sequential
 from .module import Module
 from .neuron import MLP, Fit, Layer, McCullochPitts, Neuron, Perceptron
-from .normalization import Standardize
+from .normalization import BatchNorm, LayerNorm, MinMax, RMSNorm, Standardize
 from .optim import SGD, Adam, Optimizer
+from .regularization import Dropout
 from .training import TrainStep, train_step
 
 __all__ = [
     "MLP",
     "SGD",
     "Adam",
+    "BatchNorm",
+    "Dropout",
     "Fit",
     "Layer",
+    "LayerNorm",
     "McCullochPitts",
+    "MinMax",
     "Module",
     "Neuron",
     "Optimizer",
     "Perceptron",
+    "RMSNorm",
+    "Residual",
+    "Sequential",
     "Standardize",
     "TrainStep",
     "activations",

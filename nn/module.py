@@ -299,15 +299,14 @@ def label_parameters(module: Module) -> None:
     """Give each parameter its path as label, and each inner module its path. A label that somebody chose stays:
     one given here ends the longer path that it gets when its module becomes a part of another."""
     for part, path in contents(module).items():
-        if isinstance(part, Module):
-            if part is not module:
-                part._path = path
-                part._scopes = None  # it may have been called, under its shorter path, before
-                part._entered = Module._entered
-        else:
-            path = f"{module.label}.{path}" if module.label else path
-            if path.endswith(part.label):
-                part.label = path
+        if isinstance(part, Module) and part is not module:
+            part._path = path
+            part._scopes = None  # it may have been called, under its shorter path, before
+            part._entered = Module._entered
+    for path, v in (*module.named_parameters(), *module.named_buffers()):
+        path = f"{module.label}.{path}" if module.label else path
+        if path.endswith(v.label):
+            v.label = path
 
 
 # Checking what comes in -------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import math
 import textwrap
 from collections.abc import Callable, Sequence
@@ -74,7 +75,7 @@ def value_and_slopes(graph: Graph, root: int, reduction: str, targets: list[int]
 def levels_of(recorded: Recorded, grouping: Grouping) -> Levels | None:
     """Level by level, if the graph has so little order that its arrays are many and small."""
     program = grouping.program
-    if recorded.graph.batch or len(grouping.arrays) < 100 or len(program.order) > 30 * len(grouping.arrays):
+    if recorded.graph.batch or recorded.updates or len(grouping.arrays) < 100 or len(program.order) > 30 * len(grouping.arrays):
         return None
     levels = Levels(program) if Levels.suits(program) else None
     return levels if levels is not None and levels.cost() < ARRAY_COST * len(grouping.arrays) else None
@@ -131,11 +132,12 @@ def beside(constants: dict[str, Any]) -> list[str]:
 def forward(version: Any, trees: Any) -> Built:
     """The function that returns what f returns; `trees` is its structure, with arrays of node numbers."""
     recorded: Recorded = version.recorded
-    if not recorded.graph.batch:
+    updates = [node for _, node in recorded.updates]
+    if not recorded.graph.batch and not updates:
         straight = Straight(recorded, recorded.outputs)
         if straight.worthwhile():
             return finish_straight(version, straight, "forward", straight.tree(nested(trees)))
-    grouping = Grouping(fold(recorded.graph, recorded.outputs), recorded.shapes)
+    grouping = Grouping(fold(recorded.graph, [*recorded.outputs, *updates]), recorded.shapes)
     levels = levels_of(recorded, grouping)
     if levels is not None:
         return finish_levels(
@@ -143,6 +145,7 @@ def forward(version: Any, trees: Any) -> Built:
         )
     emitter, text = start(recorded, grouping, version.program.dtype)
     exprs = [emitter.output(tree) for tree in arrays_in(trees)]
+    exprs += [remembered(emitter, updates)] if updates else []
     source = assemble("forward", recorded, emitter, [("return ", one_or_tuple(exprs))], text, [])
     return finish(version, emitter, "forward", source)
 
@@ -151,11 +154,12 @@ def gradient(version: Any) -> Built:
     """The function that returns the value and leaves the gradient in g, or, by the inputs, returns it too."""
     recorded: Recorded = version.recorded
     value, slopes = value_and_gradient(recorded, version.program.reduction)
-    if not recorded.graph.batch:
+    updates = [node for _, node in recorded.updates]
+    if not recorded.graph.batch and not updates:
         straight = Straight(recorded, [value, *slopes], slopes)
         if straight.worthwhile():
             return finish_straight(version, straight, "value_and_grad", straight.gradient_tree())
-    grouping = Grouping(fold(recorded.graph, [value, *slopes]), recorded.shapes)
+    grouping = Grouping(fold(recorded.graph, [value, *slopes, *updates]), recorded.shapes)
     levels = levels_of(recorded, grouping)
     if levels is not None and PYTHON_COST * straight.operations < levels.cost():
         return finish_straight(version, straight, "value_and_grad", straight.gradient_tree())
@@ -189,6 +193,7 @@ def gradient(version: Any) -> Built:
                 else s.index(s.name("p"), [slice(len(slopes))])
             )
             results.append(("g[...] += ", s.binary(s.number(decay), "*", own)))
+    returned += [remembered(emitter, updates)] if updates else []
     results.append(("return ", one_or_tuple(returned)))
     source = assemble("value_and_grad", recorded, emitter, results, text, head)
     return finish(version, emitter, "value_and_grad", source)
@@ -255,6 +260,12 @@ def full(emitter: Emitter, nodes: Any) -> s.Expr:
     if emitter.batch and not any(emitter.graph.varies[int(i)] for i in nodes.flat):
         expr = s.np_call("broadcast_to", expr, s.tuple_of([s.name("n"), *s.integers(nodes.shape)]))
     return expr
+
+
+def remembered(emitter: Emitter, updates: Sequence[int]) -> s.Expr:
+    """What is to be remembered after the call, such as running means: a tuple of arrays."""
+    runs = itertools.groupby(updates, key=lambda node: int(emitter.grouping.array_of[node]))
+    return s.tuple_of([emitter.output(np.array([*nodes])) for _, nodes in runs])
 
 
 def shared_decay(grouping: Grouping, slopes: Sequence[int]) -> float | None:

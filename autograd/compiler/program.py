@@ -62,6 +62,8 @@ class Program:
         self.direct_gradient: dict[int, Callable[..., Any]] = {}
         self.last: Version | None = None
         self.recent: list[tuple[int, ...]] | None = None  # the shapes of the last call's arguments
+        self.assumed: dict[Callable[[], Any], None] = {}  # what the versions rest on: see `assume`
+        self.modes: tuple[Any, ...] = ()  # what these returned at the last call
         self.lock = RLock()
         self.store: Store | None = None
         self.p: Any = np.zeros(0, self.dtype)
@@ -113,7 +115,8 @@ class Program:
 
     def offer(self, version: Version, kind: str, direct: dict[int, Any], args: Sequence[Any]) -> None:
         """From now on, call the function for this many floats directly, if it can be."""
-        call = version.direct(kind) if {*map(type, args)} <= {int, float} else None
+        always = not self.assumed and {*map(type, args)} <= {int, float}
+        call = version.direct(kind) if always else None
         if call is not None:
             direct[len(args)] = call
 
@@ -160,7 +163,13 @@ class Program:
             for k, a in enumerate(args)
         ]
         shapes = [a.shape for a in arrays]
-        if shapes == self.recent and not (self.store is not None and self.store.changed()) and self.last:
+        modes = tuple([read() for read in self.assumed]) if self.assumed else ()
+        if (
+            shapes == self.recent
+            and modes == self.modes
+            and self.last
+            and not (self.store is not None and self.store.changed())
+        ):
             return arrays, self.last  # as the last time
         if self.batch:
             self.check_batch(arrays)
@@ -169,10 +178,12 @@ class Program:
             key = tuple(shapes)
         if self.store is not None and self.store.changed() and self.store.refresh():
             self.forget()  # frozen or freed since: other gradients are wanted
-        version = self.versions.get(key)
+        version = self.versions.get((key, modes))
         if version is None:
             version = Version(self, key)  # which may find that the others are outdated
-            self.versions[key] = version
+            modes = tuple([read() for read in self.assumed])
+            self.versions[key, modes] = version
+        self.modes = modes
         if version is not self.last:
             self.last = version
             self.direct_forward.clear()  # so that whoever is called next comes by here, and is the last one
@@ -241,13 +252,20 @@ class Program:
             recording = Recording(self.f, shapes)
             flat = [*flatten(recording.output)]
             recording.check_draws()
-            first = in_their_order(flat, self.wrt_values) if self.store is None else self.store.values
-            graph, outputs, parameters = to_graph(
-                flat, recording.inputs, first, recording.made_here, self.batch
+            self.assumed.update(recording.notes.assumed)
+            updated = recording.notes.updates
+            wanted = [*flat, *updated.values()]
+            first = in_their_order(wanted, self.wrt_values) if self.store is None else self.store.values
+            graph, nodes, parameters = to_graph(
+                wanted, recording.inputs, first, recording.made_here, self.batch
             )
+            outputs, updates = nodes[: len(flat)], [*zip(updated, nodes[len(flat) :], strict=True)]
+            if any(graph.varies[node] for _, node in updates):
+                raise TypeError("what is remembered after a call must be the same for all samples: see batch_mean")
             trees = structure(recording.output, iter(outputs))
         places = None if self.wrt is None else list(range(len(self.wrt_values)))
-        return Recorded(graph, outputs, recording.names, [*shapes], parameters, places, self.title), trees
+        recorded = Recorded(graph, outputs, recording.names, [*shapes], parameters, places, self.title, updates)
+        return recorded, trees
 
 
 def passes() -> Any:
@@ -288,7 +306,17 @@ class Version:
             return self.returned_lists(self.trees, built.function(*floats(arrays), *self.parameters(built)))
         with np.errstate(all="ignore"):
             out = built.function(*arrays)
+        if self.recorded.updates:
+            *out, new = out
+            self.remember(new)
+            out = tuple(out)
         return self.returned(self.trees, iter(out if type(out) is tuple else (out,)), arrays)
+
+    def remember(self, new: Any) -> None:
+        """What a call leaves behind, such as running means."""
+        numbers = [x for part in new for x in np.ravel(part).tolist()]
+        for (target, _), x in zip(self.recorded.updates, numbers, strict=True):
+            target.data = x
 
     def returned(self, tree: Any, found: Iterator[Any], arrays: list[Any]) -> Any:
         """The arrays in the structure of what f returned."""
@@ -388,7 +416,12 @@ class Version:
         self.ready(built, arrays)
         if built.straight:
             return built.function(*floats(arrays), *self.parameters(built))
-        return built.function(*arrays)
+        found = built.function(*arrays)
+        if self.recorded.updates:
+            *found, new = found
+            self.remember(new)
+            return found[0] if len(found) == 1 else tuple(found)
+        return found
 
     def parameters(self, built: Built) -> list[Any]:
         return [self.p.tolist()] if len(self.p) else []

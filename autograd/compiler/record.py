@@ -18,7 +18,7 @@ from ..context import Scope, within
 from ..ops import number
 from ..value import DOT, ByHand, Value
 from .graph import BATCH_SUM, DIV, Graph
-from .traced import BATCH_MEAN, Draw, Notes, Traced, leaf, notes, trace
+from .traced import BATCH_MEAN, COUNT, Draw, Notes, Traced, leaf, notes, trace
 
 # Calling the function ---------------------------------------------------------------------------------------------
 
@@ -154,6 +154,8 @@ def to_graph(
             raise TypeError(f"the node {v._op!r} was made by hand, without a rule: it cannot be compiled")
         elif v.op is BATCH_MEAN:
             node[v] = mean_of_batch(graph, node[v.operands[0]])
+        elif v.op is COUNT:
+            node[v] = graph.count()
         elif v.op is Draw:
             node[v] = graph.leaf("random", len(node), 0, varies=batch)
         else:

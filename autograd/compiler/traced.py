@@ -145,6 +145,14 @@ def batch_mean(x: Any) -> Any:
     return trace(BATCH_MEAN, (x,)) if isinstance(x, Value) and current().tracer else x
 
 
+COUNT = Op("batch_count", "the number of samples of the batch", lambda x: x, zero, numpy="{0}")
+
+
+def batch_count() -> Any:
+    """In a function that is being compiled, the number of samples of the batch; otherwise 1."""
+    return trace(COUNT, (1.0,)) if current().tracer else 1.0
+
+
 class Draw:
     """The place of a random number in a recording: uniform in [0, 1)."""
 
