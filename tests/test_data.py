@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from demos.data import load_digits, load_iris, make_moons, split
+from demos.data import load_digits, load_iris, load_names, make_moons, split
 
 
 def test_iris_is_the_table_of_fishers_paper():
@@ -24,6 +24,15 @@ def test_digits_are_all_there():
     assert np.bincount(y).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
     assert (X.min(), X.max(), X.sum()) == (0, 16, 561718)
     assert np.array_equal(X, X.astype(int))
+
+
+def test_names_are_words_each_once():
+    names = load_names()
+    assert len(names) == 5163
+    assert names == sorted({*names})
+    assert {letter for name in names for letter in name} == {*"abcdefghijklmnopqrstuvwxyz"}
+    assert {*map(len, names)} == {*range(2, 12)}
+    assert {"mary", "james", "christopher"} <= {*names}
 
 
 @pytest.mark.parametrize("n", [2, 7, 100])

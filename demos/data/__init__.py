@@ -1,4 +1,4 @@
-"""Data to learn: iris flowers, handwritten digits, two moons, an honest split. Sources: see README.md."""
+"""Data to learn: iris flowers, handwritten digits, first names, two moons, an honest split. Sources: see README.md."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["load_digits", "load_iris", "make_moons", "split"]
+__all__ = ["load_digits", "load_iris", "load_names", "make_moons", "split"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -50,6 +50,16 @@ def load_digits() -> tuple[Floats, Integers]:
     """
     table = np.loadtxt(HERE / "digits.csv.gz", dtype=np.int64, delimiter=",", skiprows=1)
     return table[:, :-1].astype(np.float64), table[:, -1]
+
+
+def load_names() -> list[str]:
+    """5,163 first names of the United States in the order of the alphabet, 2 to 11 small letters a to z each.
+
+    >>> names = load_names()
+    >>> len(names), names[:3], max(map(len, names))
+    (5163, ['aaron', 'abbey', 'abbie'], 11)
+    """
+    return (HERE / "names.txt").read_text(encoding="ascii").split()
 
 
 def make_moons(n: int = 100, noise: float = 0.1, *, rng: Seed = 0) -> tuple[Floats, Integers]:
