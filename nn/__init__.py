@@ -9,9 +9,9 @@ if not hasattr(_autograd, "TABLE"):  # its place was taken by HIPS/autograd, whi
     )
 
 from . import activations, init
-from .losses import binary_cross_entropy, cross_entropy, hinge, huber, mae, mse
 from .containers import Residual, Sequential
-from .module import Module
+from .losses import binary_cross_entropy, cross_entropy, hinge, huber, mae, mse
+from .module import Module, watching
 from .neuron import MLP, Fit, Layer, McCullochPitts, Neuron, Perceptron
 from .normalization import BatchNorm, LayerNorm, MinMax, RMSNorm, Standardize
 from .optim import SGD, Adam, Optimizer
@@ -47,4 +47,5 @@ __all__ = [
     "mae",
     "mse",
     "train_step",
+    "watching",
 ]

@@ -217,7 +217,9 @@ def in_scope(call: Callable[..., Any]) -> Callable[..., Any]:
         now = current()
         outside, inside = self._entered
         if now is not outside:
-            if now.scope is inside.scope:  # an overriding method has called super().__call__, or batch a __call__
+            if (
+                now.scope is inside.scope
+            ):  # an overriding method has called super().__call__, or batch a __call__
                 return call(self, *inputs, **named)
             if now.watch is not None:
                 return watched(call, self, now, inputs, named)
@@ -275,7 +277,9 @@ def contents(module: Module, deep: bool = True) -> dict[Any, str]:
 def attributes(module: Module) -> Iterator[tuple[str, Any]]:
     """Where parameters and modules are looked for."""
     remembered = module.buffers
-    return (item for item in vars(module).items() if not item[0].startswith("_") and item[0] not in remembered)
+    return (
+        item for item in vars(module).items() if not item[0].startswith("_") and item[0] not in remembered
+    )
 
 
 def collect(part: Any, dotted: str, path: str, deep: bool, found: dict[Any, str]) -> None:
@@ -356,7 +360,9 @@ def grid(module: Module, x: Any, sizes: Sequence[int | None]) -> Any:
         n > 0 and wish in (None, n) for wish, n in zip(sizes, array.shape, strict=True)
     )
     if not fits:
-        raise ValueError(f"{module._named()} needs an array of shape {wanted}. Received: shape {array.shape}.")
+        raise ValueError(
+            f"{module._named()} needs an array of shape {wanted}. Received: shape {array.shape}."
+        )
     numbers = np.empty(array.size, dtype=object)
     numbers[:] = scalars(module, array.ravel(), array.size)
     return numbers.reshape(array.shape)

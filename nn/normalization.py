@@ -69,19 +69,21 @@ def table_of(name: str, X: Any) -> Any:
     return data
 
 
-def two_lists(module: Module, first: Any, second: Any, names: tuple[str, str]) -> tuple[list[float], list[float]]:
+def two_lists(
+    module: Module, first: Any, second: Any, names: tuple[str, str]
+) -> tuple[list[float], list[float]]:
     """Two lists with a finite number for each feature."""
-    lists = tuple([float(v) for v in scalars(module, xs, f"{what} as")] for xs, what in zip((first, second), names))
-    if len(lists[0]) != len(lists[1]) or not lists[0]:
+    pairs = zip((first, second), names, strict=True)
+    a, b = ([float(v) for v in scalars(module, xs, f"{what} as")] for xs, what in pairs)
+    name = type(module).__name__
+    if len(a) != len(b) or not a:
         raise ValueError(
-            f"{type(module).__name__} needs {names[0]} and {names[1]}, one for each feature."
-            f" Received: {len(lists[0])} {names[0]}, {len(lists[1])} {names[1]}."
+            f"{name} needs {names[0]} and {names[1]}, one for each feature."
+            f" Received: {len(a)} {names[0]}, {len(b)} {names[1]}."
         )
-    if not np.isfinite(lists).all():
-        raise ValueError(
-            f"{type(module).__name__} needs finite {names[0]} and {names[1]}. Received: {lists[0]} and {lists[1]}."
-        )
-    return lists  # type: ignore[return-value]
+    if not np.isfinite([*a, *b]).all():
+        raise ValueError(f"{name} needs finite {names[0]} and {names[1]}. Received: {a} and {b}.")
+    return a, b
 
 
 class Standardize(Scaling):
@@ -100,14 +102,18 @@ class Standardize(Scaling):
         super().__init__([], [])  # so that an error below knows the size
         means, deviations = two_lists(self, mean, std, ("means", "deviations"))
         if min(deviations) < 0.0:
-            raise ValueError(f"Standardize needs deviations not below 0. Received: mean={means}, std={deviations}.")
+            raise ValueError(
+                f"Standardize needs deviations not below 0. Received: mean={means}, std={deviations}."
+            )
         super().__init__(means, [s or 1.0 for s in deviations], label)
 
     @classmethod
     def fit(cls, X: Any) -> Standardize:
         """The one for the data X, a row for each sample."""
         data = table_of("Standardize.fit", X)
-        changes = data.max(axis=0) > data.min(axis=0)  # of a constant, rounding may leave a deviation of 1e-17
+        changes = data.max(axis=0) > data.min(
+            axis=0
+        )  # of a constant, rounding may leave a deviation of 1e-17
         return cls(data.mean(axis=0), np.where(changes, data.std(axis=0), 0.0))
 
     @property
@@ -259,7 +265,11 @@ class BatchNorm(Module):
         bias: bool = True,
         label: str = "",
     ) -> None:
-        self.channels, self.eps, self.label = size(type(self).__name__, "channels", channels), number(eps), label
+        self.channels, self.eps, self.label = (
+            size(type(self).__name__, "channels", channels),
+            number(eps),
+            label,
+        )
         self.momentum = number(momentum)
         if not 0.0 <= self.momentum <= 1.0:
             raise ValueError(f"BatchNorm needs momentum from 0 to 1. Received: momentum={self.momentum:g}")

@@ -19,9 +19,9 @@ class Dropout(Module):
 
         y = x keep / (1 - p),   keep = 1 if u >= p else 0,   u uniform in [0, 1)
 
-    So no neuron can rely on another one. In use, after `eval()`, it hands on what it gets. (N. Srivastava et al., 2014.)
-    It takes numbers, vectors, sequences and images. `rng` is None, an int seed, a random.Random or a NumPy Generator;
-    in a compiled function the draws come from the program's own generator, anew for each sample and call.
+    So no neuron can rely on another one. In use, after `eval()`, it hands on what it gets (N. Srivastava et al., 2014).
+    It takes numbers, vectors, sequences and images. `rng` is None, a seed, a random.Random or a NumPy Generator; in
+    a compiled function the draws come from the program's own generator, anew for each sample and call.
 
     >>> Dropout(0.5, rng=1)([1.0, 1.0, 1.0, 1.0])
     [0.0, 2.0, 2.0, 0.0]

@@ -557,11 +557,11 @@ class Network(nn.Module):
         xs = [*x]
         seen = [xs]
         for kind, step, size in self._steps:
-            xs = self.apply(kind, step, size, xs, seen)
+            xs = self.run(kind, step, size, xs, seen)
             seen.append(xs)
         return xs
 
-    def apply(self, kind, step, size, xs, seen):
+    def run(self, kind, step, size, xs, seen):
         every = lambda out: out if isinstance(out, list) else [out]  # a single output comes bare
         if kind in ("dense", "gate"):
             out = every(step(xs))

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 import autograd
 import nn
 from autograd import TABLE, Value
+from autograd.compiler import padding
 from autograd.compiler.build import value_and_slopes
 from autograd.compiler.graph import BATCH_SUM, Graph, differentiate, flat, kinds_of, split, used_once
 from autograd.compiler.grouping import CONSTANT, Grouping, blocks, classes
@@ -32,7 +33,7 @@ from autograd.compiler.views import affine, periods, split_axes, view
 from autograd.ops import Op
 from nn import activations
 
-from .test_compile import LSTM, Attention, ConvNet, Transformer, close, mlp, normal, readme
+from .test_compile import LSTM, Attention, ConvNet, Convolution, Transformer, close, mlp, normal, readme
 from .test_imports import ROOT, imports_of
 from .test_properties import central
 
@@ -893,6 +894,55 @@ def test_weights_and_biases_are_cut_from_one_block(nout, nin, before, after):
     assert nout == 1 or cuts == {(before, before + nout * (nin + 1))}
 
 
+# padding ------------------------------------------------------------------------------------------------------------
+
+
+def test_ragged_rows_are_put_in_line_by_their_weights():
+    aligned: Any = padding.aligned
+    weights = np.array([[2, 3, -1], [1, 2, 3], [1, 2, -1], [7, 8, 9], [7, 9, -1]])
+    reads = np.array([[10, 11, -1], [10, 11, 12], [13, 14, -1], [20, 21, 22], [30, 31, -1]])
+    rows, found, filters = aligned(weights, reads)
+    assert rows.tolist() == [[1, 2, 3]] * 3 + [[7, 8, 9]] * 2
+    assert found.tolist() == [[-1, 10, 11], [10, 11, 12], [13, 14, -1], [20, 21, 22], [30, -1, 31]]
+    assert filters == 2
+    assert aligned(np.array([[1, 1]]), np.array([[5, 6]])) is None  # one weight twice
+    assert aligned(np.array([[1, 2], [-1, -1]]), np.array([[5, 6], [-1, -1]])) is None  # nothing at all
+    chain = np.array([[i, i + 1] for i in range(12)])
+    assert aligned(chain[:4], chain[:4])[1].tolist()[1] == [-1, 1, 2, -1, -1]
+    assert aligned(chain, chain) is None  # mostly zeros
+
+
+@given(
+    st.integers(1, 3), st.integers(2, 6), st.integers(2, 6), st.integers(1, 3), st.integers(0, 2), st.integers(1, 2)
+)  # fmt: skip
+@LAWS
+def test_a_window_that_moves_over_an_image_reads_zeros_around_it(channels, height, width, k, pad, dilation):
+    image = normal(channels, height, width)
+    reach = dilation * (k - 1) + 1
+    assume(min(height, width) + 2 * pad >= reach)
+    places = np.pad(
+        np.arange(image.size).reshape(image.shape), ((0, 0), (pad, pad), (pad, pad)), constant_values=-1
+    )
+    windows = np.lib.stride_tricks.sliding_window_view(places, (reach, reach), axis=(1, 2))
+    index = windows[..., ::dilation, ::dilation].transpose(1, 2, 0, 3, 4).reshape(-1, channels * k * k)
+    assume((index >= 0).any(axis=0).all() and (index >= 0).any(axis=1).all())
+    pads, moved = padding.around(index, image.shape)
+    padded = np.pad(image if len(pads) == 3 else image.ravel(), pads).ravel()
+    np.testing.assert_array_equal(padded[moved], np.where(index < 0, 0.0, image.ravel()[index]))
+    if len(pads) == 3:
+        assert max(max(pair) for pair in pads) <= pad
+        assert pads[0] == (0, 0)
+    full = (index >= 0).all(axis=1).any()
+    assert len(pads) == 3 or not full or (index >= 0).all()
+
+
+def test_what_is_no_window_reads_one_zero_behind_all():
+    pads, index = padding.around(np.array([[0, 1, -1], [0, -1, 5]]), (2, 3))
+    assert pads == ((0, 1),)
+    assert index.tolist() == [[0, 1, 6], [0, 6, 5]]
+    assert padding.around(np.array([[0], [-1]]), ())[0] == ((0, 1),)
+
+
 # grouping ---------------------------------------------------------------------------------------------------------
 
 
@@ -922,6 +972,8 @@ def check_grouping(grouping):
             return [("number", repr(float(x))) for x in row]
         source = grouping.arrays[operand.source]
         assert source.number < reader.number
+        if source.kind == "padded":
+            return [int(source.members[k]) if source.members[k] >= 0 else "zero" for k in row]
         found = [int(source.members[k]) if k >= 0 else None for k in row]
         assert -1 not in found  # no hole is read
         return found
@@ -930,6 +982,14 @@ def check_grouping(grouping):
     for array in grouping.arrays:
         assert grouping.arrays[array.number] is array
         assert array.size == math.prod(array.shape) or array.kind == "count"
+        if array.kind == "padded":  # zeros around what stands elsewhere, in its order
+            (x,) = array.operands
+            source = grouping.arrays[x.source]
+            inside = np.pad(np.ones_like(x.index, bool), array.pads).ravel()
+            assert array.varies == source.varies
+            assert (array.members[inside] == source.members).all()
+            assert (array.members[~inside] == -1).all()
+            continue
         assert array.holes == bool((array.members < 0).any())
         for place, i in enumerate(array.members.tolist()):
             if i < 0:
@@ -955,7 +1015,7 @@ def check_grouping(grouping):
                     if part.a.source == CONSTANT and part.b is not None:
                         firsts = [None if y is None else x for x, y in zip(firsts, seconds, strict=True)]
                     for x, y in zip(firsts, seconds, strict=True):
-                        if x is not None:
+                        if x is not None and "zero" not in (x, y):
                             terms[part.sign, frozenset(Counter([x, y]).items())] += 1
                 expected = Counter(
                     (s, frozenset(Counter([token(a), None if b is None else token(b)]).items()))
@@ -1132,11 +1192,11 @@ def test_heads_are_an_axis_and_what_is_not_yet_there_is_a_hole(heads, tokens, ca
 def test_sums_of_different_length_begin_together_or_end_together(ends):
     w = [Value(x) for x in normal(5)]
     parts = [slice(t, None) if ends else slice(t + 1) for t in range(5)]
-    (s,) = sums_of(recorded(lambda x: [autograd.dot(w[part], x[part]) for part in parts], (5,)))
-    (product,) = s.parts
-    assert not product.complete
+    grouping = recorded(lambda x: [autograd.dot(w[part], x[part]) for part in parts], (5,))
+    ((_, first, second, complete),) = grouping.sum_parts(sums_of(grouping)[0].members.tolist())
+    assert not complete
     there = np.tri(5, dtype=bool).T if ends else np.tri(5, dtype=bool)
-    for x in (product.a, product.b):
+    for x in (first, second):
         assert (x.index == np.where(there, np.arange(5), -1)).all()
 
 
@@ -1322,6 +1382,23 @@ def convolution_gradient():
     return alone(autograd.compile(squares(convolved(channels, 3)), wrt=channels, batch=True), normal(5, 8, 8))
 
 
+def padded_convolutions():
+    """Two, with zeros around what they read, and a pooling: the gradient flows back through both."""
+    rng = random.Random(0)
+    first, second = Convolution(1, 2, 3, 1, 1, rng=rng), Convolution(2, 3, 3, 1, 1, rng=rng)
+
+    def network(image):
+        maps = np.array(first(image.reshape(1, *image.shape)), dtype=object)
+        pooled = [
+            [[autograd.largest(m[i : i + 2, j : j + 2].ravel()) for j in (0, 2, 4)] for i in (0, 2, 4)]
+            for m in maps
+        ]
+        return np.ravel(np.array(second(np.array(pooled, dtype=object)), dtype=object))
+
+    wrt = [*first.parameters(), *second.parameters()]
+    return alone(autograd.compile(squares(network), wrt=wrt, batch=True), normal(5, 6, 6))
+
+
 def attention():
     program = autograd.compile(Head(4), batch=True)
     program(normal(5, 6, 4))
@@ -1337,7 +1414,16 @@ def straight():
     return both(autograd.compile(readme), -4.0, 2.0)
 
 
-TEXTS = (neuron, layer, moons, convolution, convolution_gradient, attention, attention_gradient, straight)
+TEXTS: tuple[Any, ...] = (
+    neuron,
+    layer,
+    moons,
+    convolution,
+    convolution_gradient,
+    padded_convolutions,
+    attention,
+)
+TEXTS += (attention_gradient, straight)
 
 
 def golden(make):
@@ -1426,7 +1512,7 @@ def test_the_first_modules_of_the_compiler_stand_alone():
     assert needed["simplify"] == {"traced"}
     assert needed["graph"] == {"simplify"}
     assert needed["sums"] == {"graph"}
-    assert needed["grouping"] == {"sums", "views"}
+    assert needed["grouping"] == {"padding", "sums", "views"}
 
 
 if __name__ == "__main__":

@@ -75,7 +75,12 @@ def value_and_slopes(graph: Graph, root: int, reduction: str, targets: list[int]
 def levels_of(recorded: Recorded, grouping: Grouping) -> Levels | None:
     """Level by level, if the graph has so little order that its arrays are many and small."""
     program = grouping.program
-    if recorded.graph.batch or recorded.updates or len(grouping.arrays) < 100 or len(program.order) > 30 * len(grouping.arrays):
+    if (
+        recorded.graph.batch
+        or recorded.updates
+        or len(grouping.arrays) < 100
+        or len(program.order) > 30 * len(grouping.arrays)
+    ):
         return None
     levels = Levels(program) if Levels.suits(program) else None
     return levels if levels is not None and levels.cost() < ARRAY_COST * len(grouping.arrays) else None

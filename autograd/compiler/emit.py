@@ -20,6 +20,8 @@ from .products import Products
 from .reading import DIV, EQUAL, UNKNOWN, Expr, Line, across, filled, trimmed, whole
 from .views import Index
 
+METHODS = {f"{{0}}.{name}(axis=-1)": name for name in ("max", "min", "sum", "mean", "prod")}
+
 
 class Emitter(Products):
     """Turns a Grouping into the lines of a program."""
@@ -29,6 +31,15 @@ class Emitter(Products):
         pieces = [self.full_piece(x) for x in array.operands]
         along = s.axis(array.axis + array.varies)
         return s.np_call("concatenate", s.list_of(pieces), axis=along)
+
+    def with_zeros(self, array: Array) -> Expr:
+        """An array with zeros around it."""
+        number = array.operands[0].source
+        source, expr = self.grouping.arrays[number], self.source(number)
+        if len(array.shape) != len(source.shape):
+            expr = s.method(expr, "reshape", *s.integers([-1] + [source.size] * array.varies))
+        pads = [(0, 0)] * array.varies + [*array.pads]
+        return s.np_call("pad", expr, s.tuple_of([s.tuple_of(s.integers(pair)) for pair in pads]))
 
     def full_piece(self, x: Operand) -> Expr:
         expr, index = self.read(x), x.index
@@ -90,6 +101,10 @@ class Emitter(Products):
     def reduction(self, array: Array) -> Expr:
         op: Op = array.kind
         self.spelling(op)
+        if op.numpy in METHODS and len(array.operands) == 1:
+            found = self.reduced(array.operands[0], METHODS[op.numpy])
+            if found is not None:
+                return found
         exprs = []
         for x in array.operands:
             complete = (x.index >= 0) | (array.members < 0).reshape(*array.shape, 1)
@@ -210,6 +225,8 @@ class Emitter(Products):
                     if array.kind == "sum"
                     else self.beside(array)
                     if array.kind == "beside"
+                    else self.with_zeros(array)
+                    if array.kind == "padded"
                     else self.call(array)
                 )
                 self.define(key, self.names.array(array), expr, self.shape_text(array))

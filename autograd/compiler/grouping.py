@@ -6,6 +6,7 @@ arrays into the earlier ones. What is left to choose is the order of its members
 - A group of sums of products is laid out as a matrix where it is one: its nodes' first factors have R distinct rows,
   their second factors C distinct rows, and the nodes are all R x C pairs. Blocks of such pairs (the heads of an
   attention) are an axis more. Where some pairs are missing (a causal mask) the array has holes that nobody reads.
+- Where the sums are ragged, as at the edge of an image, the array that they read gets zeros around it: see `padding`.
 - Any other group takes the shape of its largest operand, or whatever shape makes its index arrays affine.
 """
 
@@ -20,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from ..ops import TABLE, Op
+from .padding import aligned, around
 from .sums import Program
 from .views import Index, periods
 
@@ -47,12 +49,15 @@ class Part:
     complete: bool = True
 
 
+Terms = tuple[int, Operand, Operand | None, bool]  # a part under construction: a row for each node
+
+
 @dataclass
 class Array:
     """A group of nodes as an array. `members` are the nodes in the order of its places, -1 for a hole."""
 
     number: int
-    kind: Any  # "input", "parameter", "random", "count", "sum", "beside", or an Op
+    kind: Any  # "input", "parameter", "random", "count", "sum", "beside", "padded", or an Op
     shape: tuple[int, ...]
     varies: bool
     members: Index
@@ -60,6 +65,9 @@ class Array:
     operands: list[Operand] = field(default_factory=list)
     holes: bool = False
     axis: int = 0  # along which the operands of an array of kind "beside" follow one another
+    pads: tuple[
+        tuple[int, int], ...
+    ] = ()  # of kind "padded": how many zeros before and after, along each axis
 
     @property
     def size(self) -> int:
@@ -158,8 +166,14 @@ class Grouping:
                     self.build(strand)
                 return
             parts = self.sum_parts(nodes)
+            found = self.as_product(nodes, parts, varies)
+            if found is None and not all(complete for *_, complete in parts):
+                before = len(self.arrays)
+                found, parts = self.as_padded_product(nodes, parts, varies)
+                if found is None:
+                    del self.arrays[before:]
             order, shape = (
-                self.as_product(nodes, parts, varies)
+                found
                 or self.as_operands(nodes, parts)
                 or self.as_product(nodes, parts, varies, outer=True)
                 or (np.arange(len(nodes)), (len(nodes),))
@@ -258,7 +272,7 @@ class Grouping:
         rows = rows.reshape(*shape, -1)
         return Operand(x.source, rows)
 
-    def sum_parts(self, nodes: list[int]) -> list[tuple[int, Operand, Operand | None, bool]]:
+    def sum_parts(self, nodes: list[int]) -> list[Terms]:
         """For each pair of sources: index arrays with a row for each node and a column for each term."""
         array_of, place_of = self.array_of, self.place_of
         terms = [term for i in nodes for term in self.program.sums[i]]
@@ -271,7 +285,7 @@ class Grouping:
         a, b = np.where(swap, b, a), np.where(swap, a, b)
         source_a, source_b = np.where(swap, source_b, source_a), np.where(swap, source_a, source_b)
         codes = (sign > 0) + 2 * ((source_a + 2) * (len(self.arrays) + 2) + source_b + 2)
-        parts: list[tuple[int, Operand, Operand | None, bool]] = []
+        parts: list[Terms] = []
         for code in dict.fromkeys(codes.tolist()):
             chosen = np.flatnonzero(codes == code)
             first = chosen[0]
@@ -282,6 +296,10 @@ class Grouping:
                 place_x = np.zeros(len(chosen), int)
             weights = two and self.arrays[source_a[first]].kind == "parameter" and source_a[first] != CONSTANT
             by = np.lexsort((place_x, place_y, who) if weights else (place_y, place_x, who))
+            if weights and not even(place_x[by[: np.count_nonzero(who == who[by[0]])]]):
+                by_weights = np.lexsort((place_y, place_x, who))
+                if even(place_x[by_weights[: np.count_nonzero(who == who[by[0]])]]):
+                    by = by_weights
             who, x, y = who[by], x[by], y[by]
             counts = np.bincount(who, minlength=len(nodes))
             column = np.arange(len(who)) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -340,7 +358,7 @@ class Grouping:
     def as_product(
         self,
         nodes: list[int],
-        parts: Sequence[tuple[int, Operand, Operand | None, bool]],
+        parts: Sequence[Terms],
         varies: bool,
         outer: bool = False,
     ) -> tuple[Index, tuple[int, ...]] | None:
@@ -365,17 +383,72 @@ class Grouping:
         found = blocks(row, col)
         if found is None:
             return None
-        block, row, col, shape = found
-        if shape[1] == shape[2] == 1:
+        block, row, col, sizes = found
+        if sizes[1] == sizes[2] == 1:
             return None
-        _, r, c = shape
-        order = np.full(shape, -1)
+        _, r, c = sizes
+        order = np.full(sizes, -1)
         order[block, row, col] = np.arange(len(nodes))
         if r > 1 and c > 1:
             here = order[0] if ranks is None else np.where(order[0] >= 0, ranks[np.maximum(order[0], 0)], -1)
             if (self.units_first if ranks is None else second_is_slower)(here, a, b):
                 order = order.transpose(0, 2, 1)
-        return order.ravel(), tuple(d for d in order.shape if d > 1)
+                a, b = b, a
+        shape: tuple[int, ...] = order.shape
+        if varies and nodes[0] not in self.asked:
+            shape = (shape[0], *self.positions(order, a, 1), *self.positions(order, b, 2))
+        return order.ravel(), tuple(d for d in shape if d > 1)
+
+    def positions(self, order: Index, x: Operand, axis: int) -> tuple[int, ...]:
+        """The sizes of an axis of the product, along which x is read: two or more where a window moves over x both
+        along and across."""
+        n = order.shape[axis]
+        line = order[0].max(axis=2 - axis)
+        if n == 1 or self.arrays[x.source].kind == "parameter" or (line < 0).any():
+            return (n,)
+        rows = x.index[line]
+        found = periods(self.coordinates([Operand(x.source, rows)])) if (rows >= 0).all() else None
+        return tuple(found) if found else (n,)
+
+    def as_padded_product(
+        self, nodes: list[int], parts: list[Terms], varies: bool
+    ) -> tuple[Any, list[Terms]]:
+        """The same as `as_product`, with zeros where a product is missing; and the parts, changed if that is one."""
+        whole: list[Any] = []
+        for sign, a, b, complete in parts:
+            if complete:
+                whole.append((sign, a, b, complete))
+                continue
+            if b is None or CONSTANT in (a.source, b.source):
+                return None, parts
+            found = []
+            for first, second in ((a, b), (b, a)):
+                lines = aligned(first.index, second.index)
+                if lines is not None:
+                    weights, reads, filters = lines
+                    found.append((filters, Operand(first.source, weights), Operand(second.source, reads)))
+            if not found:
+                return None, parts
+            _, first, second = max(found, key=lambda x: x[0])
+            whole.append((sign, first, self.with_zeros(second), True))
+        order = self.as_product(nodes, whole, varies)
+        return (None, parts) if order is None else (order, whole)
+
+    def with_zeros(self, x: Operand) -> Operand:
+        """An operand that reads 0 at each -1: from its source with zeros around it."""
+        source = self.arrays[x.source]
+        pads, index = around(x.index, source.shape)
+        for there in self.arrays:
+            if there.kind == "padded" and there.pads == pads and there.operands[0].source == x.source:
+                return Operand(there.number, index)
+        places = np.arange(source.size)
+        if len(pads) == len(source.shape):
+            places = places.reshape(source.shape)
+        members = np.pad(source.members.reshape(places.shape), pads, constant_values=-1)
+        padded = Array(len(self.arrays), "padded", members.shape, source.varies, members.ravel(), pads=pads)
+        padded.operands = [Operand(x.source, places)]
+        self.arrays.append(padded)
+        return Operand(padded.number, index)
 
     def ranks(self, nodes: list[int]) -> Index | None:
         """The order that the nodes should have: a gradient's is that of what it is the gradient of."""
@@ -399,9 +472,7 @@ class Grouping:
     def batch_sum(self, varies: bool, a: Operand, b: Operand) -> bool:
         return not varies and all(x.source != CONSTANT and self.arrays[x.source].varies for x in (a, b))
 
-    def as_operands(
-        self, nodes: list[int], parts: Sequence[tuple[int, Operand, Operand | None, bool]]
-    ) -> tuple[Index, tuple[int, ...]] | None:
+    def as_operands(self, nodes: list[int], parts: Sequence[Terms]) -> tuple[Index, tuple[int, ...]] | None:
         """(order, shape) after the largest operand, or after what makes all operands affine; None if nothing does."""
         operands = [x for _, a, b, _ in parts for x in (a, b) if x is not None and x.source != CONSTANT]
         count = len(nodes)
@@ -442,6 +513,11 @@ class Grouping:
                 columns += coordinates
         count = len(operands[0].index) if operands else 0
         return np.concatenate(columns, axis=1) if columns else np.zeros((count, 0), int)
+
+
+def even(places: Index) -> bool:
+    """Whether they follow one another in even steps."""
+    return len(places) < 3 or bool((np.diff(places, n=2) == 0).all())
 
 
 def rising(rows: Index) -> bool:

@@ -102,6 +102,8 @@ class Names:
         kind = array.kind
         if kind == "beside":
             return "all"
+        if kind == "padded":
+            return "padded"
         if kind == "sum":
             return ("z" if known else "s") + where
         if len(kind.rules) == 1 and not kind.variadic and kind.name not in SHORT and known:

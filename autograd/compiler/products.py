@@ -166,6 +166,9 @@ class Products(Reader):
         axes = []
         if count > 1:
             if self.depends(a)[-1]:
+                found = self.reduced(a, "sum", over_batch)
+                if found is not None:
+                    return found, 2
                 axes.append(-1)
                 expr = self.read(a)
             else:
@@ -319,9 +322,10 @@ class Products(Reader):
             specs.append("n" * self.varies(x) + spec + "z" * depends[-1])
             operands.append(self.read(Operand(x.source, across(x, depends))))
         used = {c for spec in specs for c in spec}
-        out = "n" * array.varies + "".join(c for c in letters if c in used)
+        samples = array.varies and "n" in used  # a term may be the same for all
+        out = "n" * samples + "".join(c for c in letters if c in used)
         expr = s.np_call("einsum", ast.Constant(f"{','.join(specs)}->{out}"), *operands)
-        if len(out) - array.varies < len(letters):
-            news = [slice(None)] * array.varies + [slice(None) if c in used else None for c in letters]
+        if len(out) - samples < len(letters):
+            news = [slice(None)] * samples + [slice(None) if c in used else None for c in letters]
             expr = s.index(expr, news)
         return expr

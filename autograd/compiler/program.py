@@ -261,10 +261,14 @@ class Program:
             )
             outputs, updates = nodes[: len(flat)], [*zip(updated, nodes[len(flat) :], strict=True)]
             if any(graph.varies[node] for _, node in updates):
-                raise TypeError("what is remembered after a call must be the same for all samples: see batch_mean")
+                raise TypeError(
+                    "what is remembered after a call must be the same for all samples: see batch_mean"
+                )
             trees = structure(recording.output, iter(outputs))
         places = None if self.wrt is None else list(range(len(self.wrt_values)))
-        recorded = Recorded(graph, outputs, recording.names, [*shapes], parameters, places, self.title, updates)
+        recorded = Recorded(
+            graph, outputs, recording.names, [*shapes], parameters, places, self.title, updates
+        )
         return recorded, trees
 
 

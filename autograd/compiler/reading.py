@@ -18,7 +18,7 @@ from ..ops import TABLE
 from . import syntax as s
 from .grouping import CONSTANT, PICK, Array, Grouping, Operand
 from .naming import Names
-from .views import Affine, Index, affine, split_axes, view
+from .views import Affine, Index, View, affine, periods, split_axes, view
 
 Expr = s.Expr
 DIV, EQUAL = TABLE["div"], TABLE["equal"]
@@ -65,7 +65,7 @@ class Reader:
         self.by_key[key] = line
         return s.name(key)
 
-    def constant(self, values: Any) -> Expr:
+    def constant(self, values: Any, called: str = "") -> Expr:
         """An array of numbers: written out if it is short, else kept beside the program."""
         short = s.array_text(values)
         if short is not None and values.size > 1:
@@ -77,7 +77,7 @@ class Reader:
             return self.define(key, self.names.unique("c"), short, head=True, keep=True)
         key = f"@k{values.shape}{values.dtype}{digest(values)}"
         if key not in self.by_key:
-            name = self.names.unique("i" if values.dtype.kind == "i" else "c")
+            name = self.names.unique(called or ("i" if values.dtype.kind == "i" else "c"))
             self.constants[name] = values
             self.by_key[key] = Line(key, name, s.name(name))
         return s.name(self.by_key[key].name)
@@ -145,6 +145,10 @@ class Reader:
                     found = self.by_view(array, form, split[1], index.shape)
                     if found is not None:
                         return found
+                elif form is not None:
+                    found = self.repeated(array, index)
+                    if found is not None:
+                        return found
         return self.by_take(array, np.maximum(index, 0))
 
     def by_view(
@@ -155,19 +159,8 @@ class Reader:
         found = view(form, shape, array.size, array.shape, self.starts if flat else None)
         if found is None:
             return None
-        expr, lead = self.source(array.number), [slice(None)] * array.varies
-        if found.cut != (0, array.size):
-            if len(array.shape) != 1:
-                expr = s.method(expr, "reshape", *s.integers([-1] + [array.size] * array.varies))
-            expr = s.index(expr, [*lead, slice(*found.cut)])
-        if found.shape != (array.shape if found.cut == (0, array.size) else (found.cut[1] - found.cut[0],)):
-            expr = s.method(expr, "reshape", *([s.number(-1)] * array.varies), *s.integers(found.shape))
-        slices = list(found.slices)
-        while slices and slices[-1] == slice(None):
-            slices.pop()
-        if slices:
-            alone = flat and not found.order  # one parameter: an index alone would copy it
-            expr = s.index(expr, lead + slices + [Ellipsis] * alone)
+        lead = [slice(None)] * array.varies
+        expr = self.sliced(array, found)
         rank = len(found.order)
         order = found.order
         if order != tuple(range(rank)):
@@ -187,6 +180,76 @@ class Reader:
             return self.parameter_view(array, expr, form, shape)
         return self.remember(expr)
 
+    def sliced(self, array: Array, found: View) -> Expr:
+        """A view of an array, as far as reshaping and slicing go."""
+        flat, lead = array.kind == "parameter", [slice(None)] * array.varies
+        expr = self.source(array.number)
+        if found.cut != (0, array.size):
+            if len(array.shape) != 1:
+                expr = s.method(expr, "reshape", *s.integers([-1] + [array.size] * array.varies))
+            expr = s.index(expr, [*lead, slice(*found.cut)])
+        if found.shape != (array.shape if found.cut == (0, array.size) else (found.cut[1] - found.cut[0],)):
+            expr = s.method(expr, "reshape", *([s.number(-1)] * array.varies), *s.integers(found.shape))
+        slices = list(found.slices)
+        while slices and slices[-1] == slice(None):
+            slices.pop()
+        if slices:
+            alone = flat and not found.order  # one parameter: an index alone would copy it
+            expr = s.index(expr, lead + slices + [Ellipsis] * alone)
+        return expr
+
+    def reduced(self, operand: Operand, method: str, over_batch: bool = False) -> Expr | None:
+        """What an operand reads, reduced over its last axis, where that is several axes of the array, as the window of
+        a pooling; and over the samples. None where it is not."""
+        if operand.source == CONSTANT or (operand.index < 0).any():
+            return None
+        array, split = self.grouping.arrays[operand.source], split_axes(operand.index)
+        terms = len(periods(operand.index.reshape(-1, operand.index.shape[-1])[:1].T) or ())
+        if split is None or terms + over_batch < 2:
+            return None
+        index, shape = split
+        form = affine(index)
+        found = view(form, shape, array.size, array.shape) if form else None
+        if found is None or not all(found.places):
+            return None
+        kept, gone = found.order[:-terms], found.order[-terms:]
+        if list(kept) != sorted(kept):
+            return None
+        expr = self.sliced(array, found)
+        if over_batch:  # one axis after the other is faster than both at once
+            expr = s.method(expr, method, axis=s.axis(0))
+        axes = sorted(k + (array.varies and not over_batch) for k in gone)
+        expr = s.method(expr, method, axis=s.axis(*axes))
+        if shape[:-terms] != operand.index.shape[:-1]:
+            sizes = s.integers(operand.index.shape[:-1])
+            lead = [s.number(-1)] * (array.varies and not over_batch)
+            expr = s.method(expr, "reshape", *lead, *sizes)
+        return expr
+
+    def repeated(self, array: Array, index: Index) -> Expr | None:
+        """An array each of whose numbers is read several times in a row, along some axes; None if it is not so."""
+        if 1 in index.shape or array.kind == "parameter":
+            return None
+        counts, few = [], index
+        for k, n in enumerate(index.shape):
+            line = few.swapaxes(0, k).reshape(n, -1)[:, 0]
+            changes = np.flatnonzero(np.diff(line))
+            r = int(changes[0]) + 1 if len(changes) else 1
+            if n % r or (np.diff(line.reshape(-1, r), axis=1) != 0).any():
+                r = 1
+            counts.append(r)
+            few = few.take(range(0, n, r), axis=k)
+        whole = few
+        for k, r in enumerate(counts):
+            whole = whole.repeat(r, axis=k)
+        if max(counts) == 1 or not np.array_equal(whole, index):
+            return None
+        expr = self.read(Operand(array.number, few))
+        for k, r in enumerate(counts):
+            if r > 1:
+                expr = s.method(expr, "repeat", s.number(r), axis=s.axis(k + array.varies))
+        return self.remember(expr)
+
     def transposed(self, expr: Expr, order: tuple[int, ...], varies: bool) -> Expr:
         if not varies and order == (1, 0):
             return s.attribute(expr, "T")
@@ -197,7 +260,7 @@ class Reader:
             return s.method(expr, "swapaxes", *s.integers(moved))
         return s.method(expr, "transpose", *s.integers(order))
 
-    def remember(self, expr: Expr) -> Expr:
+    def remember(self, expr: Expr, called: str = "") -> Expr:
         """A view that is read more than once gets a name: here it gets a key, and `text` counts."""
         if isinstance(expr, ast.Name):
             return expr
@@ -213,8 +276,9 @@ class Reader:
                 return expr  # x[:, None]
         key = "@v" + ast.dump(expr)
         if key not in self.by_key:
-            base = next(n for n in s.names_in(expr))
-            self.define(key, self.names.part_of(self.by_key[base].name if base in self.by_key else "v"), expr)
+            base = next((n for n in s.names_in(expr) if n in self.by_key), "")
+            whole = self.by_key[base].name if base else "v"
+            self.define(key, called or self.names.part_of(whole), expr)
         return s.name(key)
 
     def parameter_view(self, array: Array, expr: Expr, form: Affine, shape: tuple[int, ...]) -> Expr:
@@ -248,7 +312,10 @@ class Reader:
                 index = index[0]
         if array.kind == "parameter":
             return s.index(expr, [self.constant(index)])
-        return self.remember(s.index(expr, [slice(None)] * array.varies + [self.constant(index)]))
+        split = split_axes(index)  # windows overlap, so that no view shows them
+        window = "window" if split is not None and affine(split[0]) is not None else ""
+        places = self.constant(index, window)
+        return self.remember(s.index(expr, [slice(None)] * array.varies + [places]), window and "windows")
 
     def read_index(self, index: Operand) -> Expr:
         self.as_index = True

@@ -182,4 +182,6 @@ class Recorded:
     parameters: list[Value]
     wrt: list[int] | None  # the parameters' numbers by which to differentiate; None: by the inputs
     title: str = "program"
-    updates: Sequence[tuple[Value, int]] = ()  # what to remember after each call: a Value, and the node of its number
+    updates: Sequence[
+        tuple[Value, int]
+    ] = ()  # what to remember after each call: a Value, and the node of its number

@@ -41,7 +41,17 @@ def np_call(f: str, *args: Expr, **named: Expr) -> Expr:
 
 
 def method(x: Expr, f: str, *args: Expr, **named: Expr) -> Expr:
-    return call(attribute(x, f), *args, **named)
+    return call(attribute(reshaped(x) if f == "reshape" else x, f), *args, **named)
+
+
+def reshaped(x: Expr) -> Expr:
+    """What a call of reshape reshapes; x itself if it is none: of two reshapes in a row the last one counts."""
+    is_reshape = isinstance(x, ast.Call) and isinstance(x.func, ast.Attribute) and x.func.attr == "reshape"
+    return x.func.value if is_reshape and not is_numpy(x.func.value) else x  # type: ignore[attr-defined]
+
+
+def is_numpy(x: Expr) -> bool:
+    return isinstance(x, ast.Name) and x.id == "np"
 
 
 def integers(xs: Iterable[int]) -> list[Expr]:
@@ -112,6 +122,12 @@ class Replace(ast.NodeTransformer):
 
     def visit_Name(self, node: ast.Name) -> Expr:
         return self.by_name.get(node.id, node)
+
+    def visit_Call(self, node: ast.Call) -> Expr:
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "reshape":
+            node.func.value = reshaped(node.func.value)
+        return node
 
 
 def fill(text: str, operands: Sequence[Expr]) -> Expr:

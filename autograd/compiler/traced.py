@@ -103,7 +103,9 @@ class Notes:
     """What is noted while a function is recorded, beside the graph."""
 
     def __init__(self) -> None:
-        self.assumed: dict[Callable[[], Any], None] = {}  # the recording holds as long as these return the same
+        self.assumed: dict[
+            Callable[[], Any], None
+        ] = {}  # the recording holds as long as these return the same
         self.updates: dict[Value, Any] = {}  # what to remember after each call
 
 
@@ -135,7 +137,11 @@ def remember(target: Value, x: Any) -> None:
 
 
 BATCH_MEAN = Op(  # it is its own adjoint: what the mean of all samples receives, each of them shares in
-    "batch_mean", "the mean of x over all samples of the batch", lambda x: x, lambda g, out, x: batch_mean(g), numpy="{0}"
+    "batch_mean",
+    "the mean of x over all samples of the batch",
+    lambda x: x,
+    lambda g, out, x: batch_mean(g),
+    numpy="{0}",
 )
 
 
