@@ -901,10 +901,14 @@ def test_ragged_rows_are_put_in_line_by_their_weights():
     aligned: Any = padding.aligned
     weights = np.array([[2, 3, -1], [1, 2, 3], [1, 2, -1], [7, 8, 9], [7, 9, -1]])
     reads = np.array([[10, 11, -1], [10, 11, 12], [13, 14, -1], [20, 21, 22], [30, 31, -1]])
-    rows, found, filters = aligned(weights, reads)
+    rows, found = aligned(weights, reads)
     assert rows.tolist() == [[1, 2, 3]] * 3 + [[7, 8, 9]] * 2
     assert found.tolist() == [[-1, 10, 11], [10, 11, 12], [13, 14, -1], [20, 21, 22], [30, -1, 31]]
-    assert filters == 2
+    rows, found = aligned(np.array([[1, 2], [5, -1], [11, 12]]), np.array([[1, 2], [3, -1], [5, 6]]))
+    assert rows.tolist() == [[1, 2], [5, 5], [11, 12]]
+    assert found[[0, 2]].tolist() == [[1, 2], [5, 6]]
+    assert found[1, 0] == 3
+    assert found[1, 1] < -1  # no weight of this filter: zeros of their own kind
     assert aligned(np.array([[1, 1]]), np.array([[5, 6]])) is None  # one weight twice
     assert aligned(np.array([[1, 2], [-1, -1]]), np.array([[5, 6], [-1, -1]])) is None  # nothing at all
     chain = np.array([[i, i + 1] for i in range(12)])
@@ -940,6 +944,9 @@ def test_what_is_no_window_reads_one_zero_behind_all():
     pads, index = padding.around(np.array([[0, 1, -1], [0, -1, 5]]), (2, 3))
     assert pads == ((0, 1),)
     assert index.tolist() == [[0, 1, 6], [0, 6, 5]]
+    pads, index = padding.around(np.array([[0, -1], [1, -3]]), (2,))
+    assert pads == ((0, 3),)
+    assert index.tolist() == [[0, 2], [1, 4]]
     assert padding.around(np.array([[0], [-1]]), ())[0] == ((0, 1),)
 
 

@@ -11,6 +11,7 @@ that nothing is in the graph that a rewrite would take out. Leaves: "input" (arg
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -175,6 +176,8 @@ def differentiate(graph: Graph, seeds: dict[int, int], targets: Sequence[int]) -
             reaching.add(i)
     kinds = kinds_of(graph, order)
     alone = used_once(graph, order, kinds)
+    uses = Counter(j for i in reaching.intersection(order) if isinstance(graph.ops[i], Op) for j in graph.args[i])
+    shared = any(uses[t] > 1 for t in targets if graph.ops[t] == "parameter")
     gains: dict[int, list[int]] = {root: [seed] for root, seed in seeds.items()}
     found: dict[int, int] = {}
     for i in reversed(order):
@@ -182,7 +185,7 @@ def differentiate(graph: Graph, seeds: dict[int, int], targets: Sequence[int]) -
             continue
         parts = gains.pop(i)
         op = graph.ops[i]
-        single = len(parts) == 1 and (not isinstance(op, Op) or kinds[i] in alone)
+        single = len(parts) == 1 and (kinds[i] in alone if isinstance(op, Op) else not shared)
         total = found[i] = parts[0] if single else graph.add(SUM, parts)
         if not isinstance(op, Op):
             continue

@@ -166,12 +166,14 @@ class Grouping:
                     self.build(strand)
                 return
             parts = self.sum_parts(nodes)
-            found = self.as_product(nodes, parts, varies)
-            if found is None and not all(complete for *_, complete in parts):
+            ragged = [(a, b) for _, a, b, complete in parts if not complete]
+            found = None if self.of_weights(nodes, ragged) else self.as_product(nodes, parts, varies)
+            if found is None and ragged:
                 before = len(self.arrays)
                 found, parts = self.as_padded_product(nodes, parts, varies)
                 if found is None:
                     del self.arrays[before:]
+                    found = self.as_product(nodes, parts, varies)
             order, shape = (
                 found
                 or self.as_operands(nodes, parts)
@@ -410,6 +412,13 @@ class Grouping:
         found = periods(self.coordinates([Operand(x.source, rows)])) if (rows >= 0).all() else None
         return tuple(found) if found else (n,)
 
+    def of_weights(self, nodes: list[int], ragged: Sequence[tuple[Operand, Operand | None]]) -> bool:
+        """Whether ragged parts are of weights, or the gradient of some: then zeros are what they lack. Others, as those
+        of a causal attention, may be products with holes."""
+        sources = {x.source for pair in ragged for x in pair if x is not None} - {CONSTANT}
+        gradient = self.graph.batch and not self.graph.varies[nodes[0]] and nodes[0] in self.asked
+        return bool(ragged) and (gradient or any(self.arrays[k].kind == "parameter" for k in sources))
+
     def as_padded_product(
         self, nodes: list[int], parts: list[Terms], varies: bool
     ) -> tuple[Any, list[Terms]]:
@@ -421,16 +430,17 @@ class Grouping:
                 continue
             if b is None or CONSTANT in (a.source, b.source):
                 return None, parts
-            found = []
+            choices = []
             for first, second in ((a, b), (b, a)):
                 lines = aligned(first.index, second.index)
                 if lines is not None:
-                    weights, reads, filters = lines
-                    found.append((filters, Operand(first.source, weights), Operand(second.source, reads)))
-            if not found:
+                    rows, columns = (len(np.unique(line, axis=0)) for line in lines)
+                    choices.append((rows * columns, -rows, first.source, second.source, *lines))
+            if not choices:
                 return None, parts
-            _, first, second = max(found, key=lambda x: x[0])
-            whole.append((sign, first, self.with_zeros(second), True))
+            *_, first_source, second_source, weights, reads = min(choices, key=lambda choice: choice[:2])
+            second = self.with_zeros(Operand(second_source, reads))
+            whole.append((sign, Operand(first_source, weights), second, True))
         order = self.as_product(nodes, whole, varies)
         return (None, parts) if order is None else (order, whole)
 

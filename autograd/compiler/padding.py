@@ -16,12 +16,13 @@ from .views import Index
 SPARSE = 4  # so many times as many products as there were is too many
 
 
-def aligned(weights: Index, reads: Index) -> tuple[Index, Index, int] | None:
+def aligned(weights: Index, reads: Index) -> tuple[Index, Index] | None:
     """Ragged rows of two factors' positions, -1 where there is none, put in line by the first factor.
 
     Rows that share a weight, directly or by way of others, get the same weights, all that any of them has: those of one
-    filter. Returns (weights, reads, filters): `weights` is complete, `reads` has -1 where a row did not use a weight.
-    None if a row uses a weight twice, or most of what would be read are zeros.
+    filter. Returns (weights, reads): `weights` is complete, `reads` has -1 where a row did not use a weight, and -2,
+    -3, ... beyond the weights of a filter that has fewer than others, by its kind: filters whose weights lie in the same
+    steps are of one kind. None if a row uses a weight twice, or most of what would be read are zeros.
     """
     known = (weights >= 0) & (reads >= 0)
     rows, _ = np.nonzero(known)
@@ -47,24 +48,26 @@ def aligned(weights: Index, reads: Index) -> tuple[Index, Index, int] | None:
     column[by_filter] = np.arange(len(positions)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     table = np.repeat(positions[filters][:, None], width, axis=1)
     table[number, column] = positions
-    found = np.full((len(weights), width), -1)
+    _, kind = np.unique(table - table[:, :1], axis=0, return_inverse=True)
+    beyond = np.where(np.arange(width) < sizes[:, None], -1, -2 - np.ravel(kind)[:, None])
+    found = beyond[number[of_row]]
     found[rows, column[place]] = reads[known]
     if (found >= 0).sum() < len(rows):
         return None
-    return table[number[of_row]], found, len(filters)
+    return table[number[of_row]], found
 
 
 def around(index: Index, shape: tuple[int, ...]) -> tuple[tuple[tuple[int, int], ...], Index]:
     """(how many zeros before and after along each axis of the source, the index array that reads zeros for each -1).
 
-    Where the rows of the index array are one window moved over the source, the zeros are its margin; otherwise there
-    is one zero behind all.
+    Where the rows of the index array are one window moved over the source, the zeros are its margin; otherwise they
+    stand behind all, one for -1, one for -2 and so on.
     """
     rows = np.unique(index, axis=0)
-    found = margin(rows, shape) if shape else None
+    found = margin(rows, shape) if shape and index.min() == -1 else None
     if found is None:
         size = math.prod(shape)
-        return ((0, 1),), np.where(index < 0, size, index)
+        return ((0, -int(index.min())),), np.where(index < 0, size - 1 - index, index)
     pads, starts, steps = found
     wide = tuple(n + before + after for n, (before, after) in zip(shape, pads, strict=True))
     at = starts[:, :, None] + steps[:, None, :] + np.array([before for before, _ in pads])[:, None, None]
