@@ -3,6 +3,7 @@ optimisers', label smoothing that of `cross_entropy`, early stopping a callback 
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,8 @@ class Dropout(Module):
     level = "layer"
 
     def __init__(self, p: float = 0.5, *, rng: Any = None, label: str = "") -> None:
-        self.p, self.rng, self.label = number(p), generator(rng), label
+        self.p, self.label = number(p), label
+        self.rng = None if generator(rng) is random else generator(rng)  # a module cannot be pickled
         if not 0.0 <= self.p <= 1.0:
             raise ValueError(f"Dropout needs p from 0 to 1. Received: p={self.p:g}")
 

@@ -21,8 +21,8 @@ def aligned(weights: Index, reads: Index) -> tuple[Index, Index] | None:
 
     Rows that share a weight, directly or by way of others, get the same weights, all that any of them has: those of one
     filter. Returns (weights, reads): `weights` is complete, `reads` has -1 where a row did not use a weight, and -2,
-    -3, ... beyond the weights of a filter that has fewer than others, by its kind: filters whose weights lie in the same
-    steps are of one kind. None if a row uses a weight twice, or most of what would be read are zeros.
+    -3, ... beyond the weights of a filter that has fewer than others, by its kind: filters whose weights lie in the
+    same steps are of one kind. None if a row uses a weight twice, or most of what would be read are zeros.
     """
     known = (weights >= 0) & (reads >= 0)
     rows, _ = np.nonzero(known)
