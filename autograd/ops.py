@@ -34,7 +34,7 @@ from inspect import CO_VARARGS, Parameter, Signature
 from inspect import signature as inspect_signature
 from itertools import accumulate
 from numbers import Real
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -127,7 +127,7 @@ class Op:
     @cached_property
     def on_floats(self) -> tuple[Rule, ...]:
         """The rules for plain floats."""
-        return self.rules if self.variadic else tuple(map(with_formulas, self.rules))
+        return tuple(map(with_formulas, self.rules))
 
     @cached_property
     def forward(self) -> Callable[..., tuple[float, ...]]:
@@ -143,7 +143,7 @@ class Op:
     def slopes(self, out: float, *inputs: float) -> list[float]:
         """d out / d each input, at plain numbers."""
         if self.variadic:
-            return list(self.rules[0](1.0, out, *inputs))
+            return list(self.on_floats[0](1.0, out, *inputs))
         return [rule(1.0, out, *inputs) for rule in self.on_floats]
 
     def bind(self, inputs: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
@@ -200,12 +200,19 @@ def with_formulas(rule: Rule) -> Rule:
     What was written elsewhere, or closes over something, stays as it is."""
     if rule.__closure__ or not (rule.__module__ or "").startswith("autograd."):
         return rule
-    names = {name: x for name, x in rule.__globals__.items() if name in rule.__code__.co_names}
+    mentioned = names_in(rule.__code__)
+    names = {name: x for name, x in rule.__globals__.items() if name in mentioned}
     for name, x in names.items():
         names[name] = (
             x.formula if isinstance(x, Op) else with_formulas(x) if isinstance(x, FunctionType) else x
         )
     return FunctionType(rule.__code__, names, rule.__name__, rule.__defaults__)
+
+
+def names_in(code: CodeType) -> set[str]:
+    """The global names that code mentions, its comprehensions included."""
+    inner = [names_in(x) for x in code.co_consts if isinstance(x, CodeType)]
+    return {*code.co_names}.union(*inner)
 
 
 def find(name: str) -> Op:
@@ -361,14 +368,14 @@ def products_of_others(g: Any, xs: Sequence[Any]) -> list[Any]:
 
 def shares(g: Any, parts: Sequence[Any]) -> list[Any]:
     """g divided in proportion to the parts, which need not sum to 1: an error common to all of them cancels."""
-    total = sum_(parts)
+    total = sum_(*parts)
     return [g * div(part, total) for part in parts]
 
 
 def shared_by_the_largest(g: Any, out: Any, *xs: Any) -> list[Any]:
     """g divided evenly among those that equal the maximum."""
     ties = [equal(x, out) for x in xs]
-    return [g * div(tie, sum_(ties)) for tie in ties]
+    return [g * div(tie, sum_(*ties)) for tie in ties]
 
 
 def vector(name: str, text: str, formula: Callable[..., float], rule: Rule, **more: Any) -> Op:
