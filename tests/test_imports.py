@@ -22,7 +22,7 @@ NEEDS = {
     "nn": {"numpy", "autograd"},
     "demos": {"numpy", "autograd", "nn"},
 }
-OPTIONAL = {"matplotlib", "tqdm", "pygraphviz", "IPython", "numba", "torch"}
+OPTIONAL = {"matplotlib", "safetensors", "tqdm", "pygraphviz", "IPython", "numba", "torch"}
 
 # What these modules of autograd may import of autograd: they are read first, and in this order.
 LAYERS = {
