@@ -8,44 +8,103 @@ if not hasattr(_autograd, "TABLE"):  # its place was taken by HIPS/autograd, whi
         f"{_autograd.__file__}. Keep one: `pip uninstall autograd neurongrad`, then install neurongrad again."
     )
 
-from . import activations, init
+from . import activations, data, init, metrics, penalties, schedules
+from .attention import MultiHeadAttention, attention, attention_weights, causal_mask, padding_mask
+from .bert import BERT, masked_cross_entropy
 from .containers import Residual, Sequential
-from .losses import binary_cross_entropy, cross_entropy, hinge, huber, mae, mse
+from .convolution import AvgPool, Conv1d, Conv2d, Flatten, MaxPool
+from .embedding import Embedding
+from .gpt import GPT
+from .losses import binary_cross_entropy, cross_entropy, hinge, huber, kl, mae, mse, multi_margin, nll
 from .module import Module, watching
 from .neuron import MLP, Fit, Layer, McCullochPitts, Neuron, Perceptron
 from .normalization import BatchNorm, LayerNorm, MinMax, RMSNorm, Standardize
-from .optim import SGD, Adam, Optimizer
+from .optim import SGD, Adagrad, Adam, AdamW, Lion, Optimizer, RMSprop, clip_grad_norm, clip_grad_value
+from .positions import LearnedPositions, SinusoidalPositions, rotary, sinusoidal
+from .recurrence import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 from .regularization import Dropout
+from .saving import load, load_arrays, save, state_arrays
+from .torch_weights import from_torch, to_torch
 from .training import TrainStep, train_step
+from .transformer import FeedForward, Transformer, TransformerBlock, next_token
+from .vit import ViT
 
 __all__ = [
+    "BERT",
+    "GPT",
+    "GRU",
+    "LSTM",
     "MLP",
+    "RNN",
     "SGD",
+    "Adagrad",
     "Adam",
+    "AdamW",
+    "AvgPool",
     "BatchNorm",
+    "Conv1d",
+    "Conv2d",
     "Dropout",
+    "Embedding",
+    "FeedForward",
     "Fit",
+    "Flatten",
+    "GRUCell",
+    "LSTMCell",
     "Layer",
     "LayerNorm",
+    "LearnedPositions",
+    "Lion",
+    "MaxPool",
     "McCullochPitts",
     "MinMax",
     "Module",
+    "MultiHeadAttention",
     "Neuron",
     "Optimizer",
     "Perceptron",
     "RMSNorm",
+    "RMSprop",
+    "RNNCell",
     "Residual",
     "Sequential",
+    "SinusoidalPositions",
     "Standardize",
     "TrainStep",
+    "Transformer",
+    "TransformerBlock",
+    "ViT",
     "activations",
+    "attention",
+    "attention_weights",
     "binary_cross_entropy",
+    "causal_mask",
+    "clip_grad_norm",
+    "clip_grad_value",
     "cross_entropy",
+    "data",
+    "from_torch",
     "hinge",
     "huber",
     "init",
+    "kl",
+    "load",
+    "load_arrays",
     "mae",
+    "masked_cross_entropy",
+    "metrics",
     "mse",
+    "multi_margin",
+    "next_token",
+    "nll",
+    "padding_mask",
+    "penalties",
+    "rotary",
+    "save",
+    "schedules",
+    "sinusoidal",
+    "state_arrays",
+    "to_torch",
     "train_step",
     "watching",
 ]

@@ -39,7 +39,7 @@ class Dropout(Module):
             raise ValueError(f"Dropout needs p from 0 to 1. Received: p={self.p:g}")
 
     def __call__(self, x: Any) -> Any:
-        return self.dropped(x) if self.training and self.p else x
+        return self.dropped(x) if self.p and self.training else x
 
     def dropped(self, x: Any) -> Any:
         if isinstance(x, np.ndarray):

@@ -7,6 +7,7 @@ positions, a head of its own: 4,192 parameters. Every engine starts from the sam
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -47,59 +48,19 @@ def start() -> dict[str, Any]:
 
 
 def model() -> Any:
-    import autograd
     import nn
 
-    def table(rows: int, columns: int) -> Any:
-        return [[autograd.Value(0.0) for _ in range(columns)] for _ in range(rows)]
-
-    def linear(name: str) -> Any:
-        nout, nin = SHAPES[name]
-        return nn.Layer(nin, nout, bias=False, nonlin=False)
-
-    def norm(x: Any) -> Any:
-        scale = (autograd.mean([v * v for v in x]) + EPSILON) ** -0.5
-        return [v * scale for v in x]
-
-    def plus(x: Any, y: Any) -> Any:
-        return [a + b for a, b in zip(x, y, strict=True)]
-
-    class GPT(nn.Module):
-        def __init__(self) -> None:
-            self.tokens, self.positions = table(*SHAPES["tokens"]), table(*SHAPES["positions"])
-            self.query, self.key, self.value, self.mix = map(linear, ("query", "key", "value", "mix"))
-            self.widen, self.narrow, self.head = map(linear, ("widen", "narrow", "head"))
-
-        def __call__(self, tokens: Any) -> Any:
-            """The logits of each next token, from the tokens up to there."""
-            keys: list[Any] = []
-            values: list[Any] = []
-            logits = []
-            for position, token in enumerate(tokens):
-                x = norm(plus(autograd.take(self.tokens, token), self.positions[position]))
-                y = norm(x)
-                query = self.query(y)
-                keys.append(self.key(y))
-                values.append(self.value(y))
-                seen = []
-                for part in (slice(i, i + HEAD) for i in range(0, WIDTH, HEAD)):
-                    scores = [autograd.dot(query[part], key[part]) * SCALE for key in keys]
-                    weights = nn.activations.softmax(scores)
-                    columns = zip(*(value[part] for value in values), strict=True)
-                    seen += [autograd.dot(weights, column) for column in columns]
-                x = plus(x, self.mix(seen))
-                x = plus(x, self.narrow([v.relu() for v in self.widen(norm(x))]))
-                logits.append(self.head(x))
-            return logits
-
-    return with_start(GPT(), start().values())
+    plain = partial(nn.RMSNorm, gain=False)
+    sizes: dict[str, Any] = {"width": WIDTH, "heads": HEADS, "context": CONTEXT, "hidden": HIDDEN}
+    norms: dict[str, Any] = {"normalization": plain, "norm_first": True, "norm_last": False}
+    gpt = nn.GPT(TOKENS, **sizes, **norms, activation="relu", bias=False)
+    return with_start(gpt, start().values())
 
 
 def loss(logits: Any, targets: Any) -> Any:
-    import autograd
     import nn
 
-    return autograd.mean([nn.cross_entropy(row, target) for row, target in zip(logits, targets, strict=True)])
+    return nn.cross_entropy(logits, targets)
 
 
 def adam(gpt: Any) -> Any:
