@@ -36,6 +36,7 @@ __all__ = [
     "squareplus",
     "step",
     "tanhshrink",
+    "vecdot",
     "where",
 ]
 
@@ -84,6 +85,16 @@ def root(x: Any) -> Any:
 def dtype_of(*xs: Any) -> Any:
     """The floating-point type in which they meet."""
     return np.result_type(*xs, np.float32)
+
+
+# Sums of products
+
+
+def by_einsum(x: Any, y: Any) -> Any:
+    return np.einsum("...i,...i->...", x, y)
+
+
+vecdot = getattr(np, "vecdot", by_einsum)  # the sum of x y over the last axis; NumPy's own has come with 2.0
 
 
 # Choices and steps: 1 and 0 as numbers, and nan where a comparison with nan has no answer

@@ -11,7 +11,11 @@ import numpy as np
 from autograd.compiler.program import Program, Version
 from autograd.value import NO_GRADIENT, Value
 
+from .module import Module
+from .neuron import Layer
 from .optim import Optimizer
+
+LARGE = 10_000  # weights of a layer
 
 
 class TrainStep:
@@ -50,11 +54,15 @@ class TrainStep:
             )
         self.model, self.loss, self.optimizer = model, loss, optimizer
         self.program = Program(
-            of_sample(model, loss), optimizer.parameters, batch, dtype=dtype, seed=seed, take_over=True
+            of_sample(model, loss), as_read(model, optimizer), batch, dtype=dtype, seed=seed, take_over=True
         )
         self.known: set[Version] = set()  # the shapes that `moved` and `runs` are for
         self.moved: tuple[Value, ...] = ()
         self.runs: list[slice] = []
+        self.pieces: list[
+            slice
+        ] = []  # where these lie in `parts`, two arrays for what is moved and its gradient
+        self.parts: Any = None
 
     def __call__(self, *sample: Any) -> float:
         """The mean loss over the batch, before the update that is then made."""
@@ -77,11 +85,12 @@ class TrainStep:
         if len(self.moved) == len(g):
             optimizer.move(self.moved, p, g)
         elif self.moved:
-            part = np.concatenate([p[run] for run in self.runs])
-            optimizer.move(self.moved, part, np.concatenate([g[run] for run in self.runs]))
-            start = 0
-            for run in self.runs:
-                p[run] = part[start : (start := start + run.stop - run.start)]
+            part, slopes = self.parts
+            np.concatenate([p[run] for run in self.runs], out=part)
+            np.concatenate([g[run] for run in self.runs], out=slopes)
+            optimizer.move(self.moved, part, slopes)
+            for run, piece in zip(self.runs, self.pieces, strict=True):
+                p[run] = part[piece]
         if program.store is not None and program.store.back:
             program.store.put_back()
         return loss
@@ -94,6 +103,9 @@ class TrainStep:
         breaks = np.flatnonzero(np.diff(reached) > 1) + 1
         self.runs = [slice(int(r[0]), int(r[-1]) + 1) for r in np.split(reached, breaks) if len(r)]
         self.moved = tuple([self.program.wrt_values[place] for place in reached])
+        ends = np.cumsum([run.stop - run.start for run in self.runs]).tolist()
+        self.pieces = [slice(a, b) for a, b in zip([0, *ends], ends, strict=False)]
+        self.parts = np.zeros((2, len(self.moved)), self.program.dtype)
         self.known = {*versions}
 
     def step_by_step(self, g: Any) -> None:
@@ -139,6 +151,19 @@ def train_step(
     taken up. An optimiser of one's own, with an `update` for single numbers, is called for each parameter in turn.
     """
     return TrainStep(model, loss, optimizer, batch=batch, dtype=dtype, seed=seed)
+
+
+def as_read(model: Any, optimizer: Optimizer) -> list[Value]:
+    """What is trained, in the order in which it is kept: a large matrix of weights as x @ W reads it, column by column.
+
+    In float32 a step is a tenth faster for it; small ones stay as they are, for several may be read as one."""
+    matrices = []
+    for part in model.modules() if isinstance(model, Module) else ():
+        if isinstance(part, Layer) and len(part.neurons) * len(part.neurons[0].w) >= LARGE:
+            columns = zip(*[neuron.w for neuron in part.neurons], strict=True)
+            matrices += [w for column in columns for w in column] + [neuron.b for neuron in part.neurons]
+    trained = dict.fromkeys(optimizer.parameters)
+    return [*dict.fromkeys([*(p for p in matrices if p in trained), *trained])]
 
 
 def of_sample(model: Callable[..., Any], loss: Callable[..., Any]) -> Callable[..., Any]:

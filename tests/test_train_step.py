@@ -382,3 +382,28 @@ def test_errors(call, error, message):
     with pytest.raises(error, match=message):
         call()
     assert numbers(MODEL) == before
+
+
+def test_a_large_layer_is_kept_as_the_product_reads_it():
+    """In the order of x @ W; everybody else sees the parameters in their own order."""
+    make = lambda: nn.MLP(120, [100, 2], activation="tanh", rng=0)
+    model, twin = make(), make()
+    rng = np.random.default_rng(1)
+    X, Y = rng.normal(size=(3, 120)), np.array([0, 1, 1])
+    optimizer, other = nn.Adam(model.parameters(), lr=0.01), nn.Adam(twin.parameters(), lr=0.01)
+    step = nn.train_step(model, nn.cross_entropy, optimizer)
+    for _ in range(3):
+        loss = nn.cross_entropy([twin(x) for x in X], Y)
+        other.zero_grad()
+        loss.backward()
+        other.step()
+        assert step(X, Y) == pytest.approx(loss.data, rel=1e-12)
+    assert "x @ W1 + b1" in step.source
+    wanted = [p.data for p in twin.parameters()]
+    np.testing.assert_allclose([p.data for p in model.parameters()], wanted, rtol=1e-9, atol=1e-12)
+    kept, other_kept = optimizer.state_dict(), other.state_dict()
+    np.testing.assert_allclose(kept["m"], other_kept["m"], rtol=1e-9, atol=1e-12)
+    model.layers[0].neurons[3].b = None  # a layer may lack some biases, or have frozen weights
+    model.layers[0].neurons[2].w[1].requires_grad = False
+    again = nn.train_step(model, nn.cross_entropy, nn.SGD(model.parameters(), lr=0.1))
+    assert again(X, Y) > again(X, Y)

@@ -176,7 +176,9 @@ def differentiate(graph: Graph, seeds: dict[int, int], targets: Sequence[int]) -
             reaching.add(i)
     kinds = kinds_of(graph, order)
     alone = used_once(graph, order, kinds)
-    uses = Counter(j for i in reaching.intersection(order) if isinstance(graph.ops[i], Op) for j in graph.args[i])
+    uses = Counter(
+        j for i in reaching.intersection(order) if isinstance(graph.ops[i], Op) for j in graph.args[i]
+    )
     shared = any(uses[t] > 1 for t in targets if graph.ops[t] == "parameter")
     gains: dict[int, list[int]] = {root: [seed] for root, seed in seeds.items()}
     found: dict[int, int] = {}

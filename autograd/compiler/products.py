@@ -284,7 +284,7 @@ class Products(Reader):
                 return s.binary(self.read(y), "@", self.read(swapped(x)))
             return s.binary(self.read(x), "@", self.read(y))
         if vx and vy:
-            return s.method(s.binary(self.read(x), "*", self.read(y)), "sum", axis=s.axis(-1))
+            return s.call(s.name("vecdot"), self.read(x), self.read(y))
         if vy:
             x, y = y, x
         return s.binary(self.read(x), "@", self.read(y))
@@ -296,7 +296,7 @@ class Products(Reader):
             return s.index(
                 s.binary(self.read(x), "@", s.index(self.read(y), [Ellipsis, None])), [Ellipsis, 0]
             )
-        return s.method(s.binary(self.read(x), "*", self.read(y)), "sum", axis=s.axis(-1))
+        return s.call(s.name("vecdot"), self.read(x), self.read(y))
 
     def over_batch(self, x: Operand, y: Operand, rows: bool, cols: bool, terms: int) -> Expr:
         """The sum over the samples, too: they and the terms are one long axis."""

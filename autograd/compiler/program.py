@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .build import Built
     from .record import Recorded
 
+UNSIGNED = {char: np.dtype(char.upper()) for char in "bhilqBHILQ"}
 DTYPES = {"float64": np.float64, "float32": np.float32}
 Shapes = Sequence[tuple[int, ...]]
 
@@ -475,10 +476,11 @@ def floats(arrays: Sequence[Any]) -> list[Any]:
 
 
 def check_index(name: str, array: Any, rows: int) -> None:
-    if array.dtype.kind not in "iu":
+    unsigned = UNSIGNED.get(array.dtype.char)
+    if unsigned is None:
         raise TypeError(f"{name} is used as an index and needs integers. Received: an array of {array.dtype}")
     # As unsigned numbers the negative ones are huge: one look at the maximum is enough
-    if array.size and array.view(f"u{array.itemsize}").max() >= rows:
+    if array.size and np.maximum.reduce(array.view(unsigned), None) >= rows:
         raise IndexError(
             f"{name} is used as an index from 0 to {rows - 1}. Received: {array.min()} to {array.max()}"
         )

@@ -1,8 +1,8 @@
 """Rewrites: what may stand for what, as data. `Graph.add` applies them to each node before it is made.
 
 A rule is a pair of texts, in the table's own names; a lower-case letter stands for any operand, a number for itself.
-Each says the same on both sides at every double, nan and inf among them, but for the sign of a zero and the powers of
--inf, of which a root is nan.
+Each says the same on both sides at every double, nan and inf among them, but for the sign of a zero, for what is within
+a factor of two of the smallest or largest normal number, and for the powers of -inf, of which a root is nan.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ RULES = [
     ("mul(-1, x)", "neg(x)"),
     ("mul(neg(x), neg(y))", "mul(x, y)"),
     ("div(x, 1)", "x"),
+    ("div(neg(x), mul(2, sqrt(y)))", "mul(-0.5, div(x, sqrt(y)))"),
+    ("div(x, mul(2, sqrt(y)))", "mul(0.5, div(x, sqrt(y)))"),
     ("pow(x, 1)", "x"),
     ("pow(x, 2)", "mul(x, x)"),
     ("pow(x, 3)", "mul(mul(x, x), x)"),
@@ -128,8 +130,17 @@ def log_of_sum(graph: Graph, args: tuple[int, ...]) -> int:
 
 
 def common_denominator(graph: Graph, args: tuple[int, ...]) -> int | None:
-    """-(a / s) - (b / s) = -((a + b) / s): what a common denominator gets as its gradient."""
+    """-(a / s) - (b / s) = -((a + b) / s): what a common denominator gets as its gradient; and a / s - b / s =
+    (a - b) / s, where s is a sum of powers of e, and so above 0: the gradient of a softmax."""
     neg, div = TABLE["neg"], TABLE["div"]
+    if (
+        len(args) == 2
+        and [graph.ops[i] for i in args] == [div, neg]
+        and graph.ops[graph.args[args[1]][0]] is div
+    ):
+        (a, s), (b, same) = graph.args[args[0]], graph.args[graph.args[args[1]][0]]
+        if s == same and is_sum_of_powers(graph, s):
+            return graph.add(div, (graph.add(TABLE["sub"], (a, b)), s))
     if not args or any(graph.ops[i] is not neg for i in args):
         return None
     parts = [graph.args[i][0] for i in args]
@@ -140,6 +151,21 @@ def common_denominator(graph: Graph, args: tuple[int, ...]) -> int | None:
         return None
     quotient = graph.add(div, (graph.add(TABLE["sum"], tops), bottoms[0]))
     return graph.add(neg, (quotient,))
+
+
+def is_sum_of_powers(graph: Graph, s: int) -> bool:
+    return graph.ops[s] is TABLE["sum"] and all(graph.ops[i] is TABLE["exp"] for i in graph.args[s])
+
+
+def products(graph: Graph, args: tuple[int, ...]) -> int | None:
+    """e (q / s) = (e / s) q, where s is a sum of powers of e and e / s is there already, as in a softmax."""
+    for e, b in (args, args[::-1]):
+        if graph.ops[b] is TABLE["div"] and graph.ops[e] is TABLE["exp"]:
+            q, s = graph.args[b]
+            share = graph.found.get((TABLE["div"], (e, s)))
+            if share is not None and is_sum_of_powers(graph, s):
+                return graph.add(TABLE["mul"], (share, q))
+    return numbers_together(graph, args)
 
 
 def times_number(graph: Graph, n: int, i: int) -> int:
@@ -195,7 +221,7 @@ LOG_SUM = Op(
 
 SPECIAL: dict[str, Any] = {
     "logsumexp": log_of_sum,
-    "mul": numbers_together,
+    "mul": products,
     "sum": short_sum,
     "mean": mean_as_sum,
     "pick": pick_known,
