@@ -13,6 +13,7 @@ from .attention import MultiHeadAttention, attention, attention_weights, causal_
 from .bert import BERT, masked_cross_entropy
 from .containers import Residual, Sequential
 from .convolution import AvgPool, Conv1d, Conv2d, Flatten, MaxPool
+from .diagnostics import collapse_linear, dead_units, gradient_report, saturation
 from .embedding import Embedding
 from .gpt import GPT
 from .losses import binary_cross_entropy, cross_entropy, hinge, huber, kl, mae, mse, multi_margin, nll
@@ -24,6 +25,7 @@ from .positions import LearnedPositions, SinusoidalPositions, rotary, sinusoidal
 from .recurrence import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 from .regularization import Dropout
 from .saving import load, load_arrays, save, state_arrays
+from .summary import summary
 from .torch_weights import from_torch, to_torch
 from .training import TrainStep, train_step
 from .transformer import FeedForward, Transformer, TransformerBlock, next_token
@@ -81,9 +83,12 @@ __all__ = [
     "causal_mask",
     "clip_grad_norm",
     "clip_grad_value",
+    "collapse_linear",
     "cross_entropy",
     "data",
+    "dead_units",
     "from_torch",
+    "gradient_report",
     "hinge",
     "huber",
     "init",
@@ -100,10 +105,12 @@ __all__ = [
     "padding_mask",
     "penalties",
     "rotary",
+    "saturation",
     "save",
     "schedules",
     "sinusoidal",
     "state_arrays",
+    "summary",
     "to_torch",
     "train_step",
     "watching",

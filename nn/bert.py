@@ -13,12 +13,12 @@ from .attention import each
 from .embedding import Embedding
 from .init import generator
 from .losses import cross_entropy
-from .module import Module, size
+from .module import Module, in_use, size
 from .neuron import Layer
 from .normalization import LayerNorm
 from .positions import SMALL, LearnedPositions
 from .regularization import Dropout
-from .transformer import TransformerBlock, in_use, padding, some
+from .transformer import TransformerBlock, padding, some
 
 
 class BERT(Module):

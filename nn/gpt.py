@@ -10,12 +10,12 @@ from autograd.operators import dot
 from .attention import each
 from .embedding import Embedding
 from .init import generator
-from .module import Module, size
+from .module import Module, in_use, size
 from .neuron import Layer
 from .normalization import LayerNorm
 from .positions import SMALL, LearnedPositions, SinusoidalPositions
 from .regularization import Dropout
-from .transformer import TransformerBlock, in_use, next_token, some
+from .transformer import TransformerBlock, next_token, some
 
 
 class GPT(Module):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import wraps
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograd.compiler.traced import assume
-from autograd.context import Context, Scope, context, within
+from autograd.context import Context, Scope, context, no_grad, within
 from autograd.ops import number
 from autograd.value import NO_GRADIENT, Constant, Value
 from autograd.vector import Vector
@@ -22,6 +22,8 @@ from .activations import Activation
 current = context.get
 building: ContextVar[bool] = ContextVar("building", default=False)  # whether a module is being constructed
 SCOPES_REMEMBERED = 100
+NOTHING = Scope("nothing")
+KEPT = ("_entered", "_scopes", "_watched")  # working memory, of which copies and pickles begin without
 PLAIN, RECORDED = {float}, {Value, Constant}
 
 
@@ -74,7 +76,8 @@ class Module(metaclass=Naming):
     level: str = "model"  # how large a part: "model", "layer" or "neuron"; drawings collapse by it
     _path: str = ""
     _training: bool = True
-    _entered: tuple[Context | None, Context] = (None, Context(scope=Scope("nothing")))
+    _entered: tuple[Context | None, Context] = (None, Context(scope=NOTHING))
+    _watched: Scope | None = NOTHING  # the scope of the last call under `watching`
     _scopes: dict[Scope | None, ModuleScope] | None = None
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
@@ -133,6 +136,23 @@ class Module(metaclass=Naming):
     def parameters(self) -> list[Value]:
         """All parameters, each once, in a fixed order; frozen ones, which require no gradient, among them."""
         return [p for p in contents(self) if isinstance(p, Value)]
+
+    def summary(self, x: Any = None, *more: Any) -> str:
+        """Its parts with their shapes, activations and numbers of parameters, as a table; a call with a sample x shows
+        the shapes that no part knows by itself. `nn.summary` says how it is read.
+
+        >>> from nn import MLP
+        >>> print(MLP(784, [128, 10]).summary())
+        MLP(784, [128, 10])
+        layer     inputs -> outputs  activation  weights  biases  parameters
+        layers.0         784 -> 128  relu        100,352     128     100,480
+        layers.1          128 -> 10  identity      1,280      10       1,290
+        total                                    101,632     138     101,770
+        depth: 1 hidden layer
+        """
+        from .summary import summary  # it knows the modules that are made of this one
+
+        return summary(self, x, *more)
 
     def zero_grad(self) -> None:
         """Forget the gradients: they are as they were before any backward, equal to 0."""
@@ -206,7 +226,7 @@ class Module(metaclass=Naming):
         return inside
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: x for name, x in vars(self).items() if name not in ("_entered", "_scopes")}
+        return {name: x for name, x in vars(self).items() if name not in KEPT}
 
 
 def in_scope(call: Callable[..., Any]) -> Callable[..., Any]:
@@ -217,9 +237,7 @@ def in_scope(call: Callable[..., Any]) -> Callable[..., Any]:
         now = current()
         outside, inside = self._entered
         if now is not outside:
-            if (
-                now.scope is inside.scope
-            ):  # an overriding method has called super().__call__, or batch a __call__
+            if now.scope is inside.scope or now.scope is self._watched:  # __call__ out of super or batch
                 return call(self, *inputs, **named)
             if now.watch is not None:
                 return watched(call, self, now, inputs, named)
@@ -252,7 +270,8 @@ def watched(
     call: Callable[..., Any], module: Module, now: Context, inputs: tuple[Any, ...], named: dict[str, Any]
 ) -> Any:
     """A module's call of which `now.watch` is told."""
-    token = context.set(module._enter(now))
+    inside = module._enter(now)
+    module._watched, token = inside.scope, context.set(inside)
     try:
         output = call(module, *inputs, **named)
     finally:
@@ -260,6 +279,19 @@ def watched(
     if call.__name__ == "__call__" and now.watch is not None:
         now.watch(module, inputs, output)
     return output
+
+
+@contextmanager
+def in_use(model: Module) -> Iterator[None]:
+    """Nothing is recorded and nothing dropped; afterwards each module is in the mode in which it was."""
+    modes = [(module, module._training) for module in model.modules()]
+    model.eval()
+    try:
+        with no_grad():
+            yield
+    finally:
+        for module, training in modes:
+            module._training = training
 
 
 # Finding what is inside -------------------------------------------------------------------------------------------

@@ -281,43 +281,6 @@ class MLP(Module):
             x = layer(x)
         return x
 
-    def summary(self) -> str:
-        """The layers with their shapes, activations and numbers of parameters, as a table.
-
-        >>> print(MLP(784, [128, 10]).summary())
-        MLP(784, [128, 10])
-        layer     inputs -> outputs  activation  weights  biases  parameters
-        layers.0         784 -> 128  relu        100,352     128     100,480
-        layers.1          128 -> 10  identity      1,280      10       1,290
-        total                                    101,632     138     101,770
-        depth: 1 hidden layer
-        """
-        rows: list[tuple[str, ...]] = [
-            ("layer", "inputs -> outputs", "activation", "weights", "biases", "parameters")
-        ]
-        totals = [0, 0, 0]
-        for i, layer in enumerate(self.layers):
-            shape, kind, counts = "", layer._title(), (0, 0, len(layer.parameters()))
-            if isinstance(layer, Layer):
-                shape = f"{len(layer.neurons[0].w)} -> {len(layer.neurons)}"
-                kind = (layer.activation or layer.neurons[0].activation).name
-                biases = sum(neuron.b is not None for neuron in layer.neurons)
-                counts = (sum(len(neuron.w) for neuron in layer.neurons), biases, counts[2])
-            totals = [total + n for total, n in zip(totals, counts, strict=True)]
-            rows.append((f"layers.{i}", shape, kind, *(f"{n:,}" for n in counts)))
-        rows.append(("total", "", "", *(f"{n:,}" for n in totals)))
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [
-            "  ".join(
-                f"{cell:<{width}}" if i in (0, 2) else f"{cell:>{width}}"
-                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-            )
-            for row in rows
-        ]
-        hidden = sum(isinstance(layer, Layer) for layer in self.layers) - 1
-        depth = f"depth: {hidden} hidden layer{'' if hidden == 1 else 's'}"
-        return "\n".join([self._title(), *lines, depth])
-
     def _title(self) -> str:
         layers = [layer for layer in self.layers if isinstance(layer, Layer)]
         sizes = [len(layer.neurons) for layer in layers]

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-
-from autograd.context import no_grad
 
 from . import activations
 from .attention import MultiHeadAttention, each, padding_mask
 from .embedding import Embedding
 from .init import generator
 from .losses import is_list
-from .module import Module, sequence, size
+from .module import Module, in_use, sequence, size
 from .neuron import Layer
 from .normalization import LayerNorm
 from .positions import SMALL, SinusoidalPositions, plus
@@ -272,19 +269,6 @@ def some(module: Module, tokens: Any, most: int | None = None) -> list[Any]:
 
 
 # Generating -------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def in_use(model: Module) -> Iterator[None]:
-    """Nothing is recorded and nothing dropped; afterwards each module is in the mode in which it was."""
-    modes = [(module, module._training) for module in model.modules()]
-    model.eval()
-    try:
-        with no_grad():
-            yield
-    finally:
-        for module, training in modes:
-            module._training = training
 
 
 def next_token(

@@ -185,6 +185,8 @@ def test_public_names_of_public_modules_are_public(package):
         module = importlib.import_module(f"{package.__name__}.{info.name}")
         if info.name in package.__all__ and getattr(package, info.name) is module:
             continue
+        if module.__name__ == "autograd.arrays":  # what compiled programs call
+            continue
         assert public(module) <= set(package.__all__), (
             f"{module.__name__} offers more than {package.__name__}"
         )

@@ -246,3 +246,28 @@ def test_a_copy_carries_nothing_of_the_last_call():
         assert again.data == out.data
         assert again.scope is not out.scope
     assert copy.copy(neuron).w is neuron.w
+
+
+def test_a_watched_call_is_told_once():
+    """Also where a method calls the one that it overrides, and where a module calls itself within."""
+
+    class Doubled(nn.Layer):
+        def __call__(self, x):
+            return [2.0 * v for v in super().__call__(x)]
+
+    class Twice(nn.Module):
+        def __init__(self):
+            self.layer = Doubled(2, 2, init="ones")
+
+        def __call__(self, x):
+            return self.layer(self.layer(x))
+
+    told: list[str] = []
+    for _ in range(2):
+        with nn.watching(lambda module, inputs, output: told.append(type(module).__name__)):
+            Twice()([1.0, 2.0])
+        assert told == ["Neuron", "Neuron", "Doubled"] * 2 + ["Twice"]
+        told.clear()
+    with nn.watching(lambda module, inputs, output: told.append(type(module).__name__)):
+        assert nn.Sequential(nn.Layer(1, 1)).batch([[1.0]])
+    assert told == ["Neuron", "Layer"]
