@@ -93,7 +93,7 @@ class Digits(NamedTuple):
 DIGITS = {
     "MLP": Digits(mlp, 40, 0.003, 0.96),
     "CNN": Digits(cnn, 40, 0.005, 0.97),
-    "ViT": Digits(vit, 60, 0.005, 0.93),
+    "ViT": Digits(vit, 40, 0.005, 0.93),
     "LSTM": Digits(RowsLSTM, 40, 0.005, 0.93),
 }
 
