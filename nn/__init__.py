@@ -13,6 +13,7 @@ from .attention import MultiHeadAttention, attention, attention_weights, causal_
 from .bert import BERT, masked_cross_entropy
 from .containers import Residual, Sequential
 from .convolution import AvgPool, Conv1d, Conv2d, Flatten, MaxPool
+from .data import DataLoader, one_hot, train_test_split
 from .diagnostics import collapse_linear, dead_units, gradient_report, saturation
 from .embedding import Embedding
 from .gpt import GPT
@@ -46,6 +47,7 @@ __all__ = [
     "BatchNorm",
     "Conv1d",
     "Conv2d",
+    "DataLoader",
     "Dropout",
     "Embedding",
     "FeedForward",
@@ -102,6 +104,7 @@ __all__ = [
     "multi_margin",
     "next_token",
     "nll",
+    "one_hot",
     "padding_mask",
     "penalties",
     "rotary",
@@ -113,5 +116,6 @@ __all__ = [
     "summary",
     "to_torch",
     "train_step",
+    "train_test_split",
     "watching",
 ]

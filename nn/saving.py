@@ -370,10 +370,10 @@ def checksum(text: str, arrays: Mapping[str, Any]) -> str:
 
 def safetensors() -> Any:
     try:
-        import safetensors.numpy  # type: ignore[import-not-found, unused-ignore]
+        import safetensors.numpy
     except ImportError:
         raise ImportError(
-            "the suffix .safetensors needs that package: `pip install safetensors`, or use .npz"
+            "the suffix .safetensors needs that package: `pip install "neurongrad[safetensors]"`, or use .npz"
         ) from None
     return safetensors
 
