@@ -373,7 +373,7 @@ def safetensors() -> Any:
         import safetensors.numpy
     except ImportError:
         raise ImportError(
-            "the suffix .safetensors needs that package: `pip install "neurongrad[safetensors]"`, or use .npz"
+            "the suffix .safetensors needs that package: `pip install safetensors`, or use .npz"
         ) from None
     return safetensors
 
