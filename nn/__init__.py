@@ -8,15 +8,18 @@ if not hasattr(_autograd, "TABLE"):  # its place was taken by HIPS/autograd, whi
         f"{_autograd.__file__}. Keep one: `pip uninstall autograd neurongrad`, then install neurongrad again."
     )
 
-from . import activations, data, init, metrics, penalties, schedules
+from . import activations, data, init, metrics, penalties, plots, schedules
 from .attention import MultiHeadAttention, attention, attention_weights, causal_mask, padding_mask
 from .bert import BERT, masked_cross_entropy
+from .callbacks import Callback, Checkpoint, EarlyStopping
 from .containers import Residual, Sequential
 from .convolution import AvgPool, Conv1d, Conv2d, Flatten, MaxPool
 from .data import DataLoader, one_hot, train_test_split
 from .diagnostics import collapse_linear, dead_units, gradient_report, saturation
 from .embedding import Embedding
+from .fit import fit
 from .gpt import GPT
+from .history import History
 from .losses import binary_cross_entropy, cross_entropy, hinge, huber, kl, mae, mse, multi_margin, nll
 from .module import Module, watching
 from .neuron import MLP, Fit, Layer, McCullochPitts, Neuron, Perceptron
@@ -45,15 +48,19 @@ __all__ = [
     "AdamW",
     "AvgPool",
     "BatchNorm",
+    "Callback",
+    "Checkpoint",
     "Conv1d",
     "Conv2d",
     "DataLoader",
     "Dropout",
+    "EarlyStopping",
     "Embedding",
     "FeedForward",
     "Fit",
     "Flatten",
     "GRUCell",
+    "History",
     "LSTMCell",
     "Layer",
     "LayerNorm",
@@ -89,6 +96,7 @@ __all__ = [
     "cross_entropy",
     "data",
     "dead_units",
+    "fit",
     "from_torch",
     "gradient_report",
     "hinge",
@@ -107,6 +115,7 @@ __all__ = [
     "one_hot",
     "padding_mask",
     "penalties",
+    "plots",
     "rotary",
     "saturation",
     "save",

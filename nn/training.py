@@ -166,17 +166,22 @@ def as_read(model: Any, optimizer: Optimizer) -> list[Value]:
     return [*dict.fromkeys([*(p for p in matrices if p in trained), *trained])]
 
 
-def of_sample(model: Callable[..., Any], loss: Callable[..., Any]) -> Callable[..., Any]:
-    """The loss of one sample, a function of what the sample consists of."""
+def required_arguments(loss: Callable[..., Any]) -> list[inspect.Parameter]:
+    """The arguments that a loss must be given; from three on, it takes the model and the sample."""
     try:
         parameters = [*inspect.signature(loss).parameters.values()]
     except (TypeError, ValueError):  # what is not written in Python need not tell
         parameters = []
-    required = [
+    return [
         p
         for p in parameters
         if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.default is p.empty
     ]
+
+
+def of_sample(model: Callable[..., Any], loss: Callable[..., Any]) -> Callable[..., Any]:
+    """The loss of one sample, a function of what the sample consists of."""
+    required = required_arguments(loss)
 
     def of_output(x: Any, y: Any) -> Any:
         return loss(model(x), y)
