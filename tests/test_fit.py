@@ -288,6 +288,21 @@ def test_modes():
     assert modes[1] == before
 
 
+def test_an_evaluation_by_hand_records_nothing():
+    recorded: dict[bool, list[bool]] = {True: [], False: []}
+
+    class Watched(Branching):
+        def __call__(self, x):
+            y = super().__call__(x)
+            recorded[self.training].append(y.op is not None)
+            return y
+
+    model = Watched()
+    task = {"loss": nn.mse, "optimizer": nn.SGD(model.parameters(), lr=0.1), "compiled": False}
+    quiet(model, [1.0, -2.0], [1.0, 2.0], validation=([1.0], [1.0]), **task)
+    assert recorded == {True: [True, True], False: [False]}
+
+
 def test_outputs_that_are_several():
     def model(x):
         return (w * x, x)
