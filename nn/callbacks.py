@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .module import Module, size
+from .saving import format_of
 
 if TYPE_CHECKING:
     from .fit import Run
@@ -189,8 +190,8 @@ class EarlyStopping(Callback):
 
 
 class Checkpoint(Callback):
-    """Saves after every `every`-th epoch all that `fit(..., resume=path)` needs to go on exactly, in place of what
-    was at the path before; `nn.load(path, model)` reads the model alone.
+    """Saves after every `every`-th epoch, and after the last, all that `fit(..., resume=path)` needs to go on exactly,
+    in place of what was at the path before; `nn.load(path, model)` reads the model alone.
 
     With `monitor`, only if that number is better than at all earlier such epochs; `mode` as in `EarlyStopping`.
 
@@ -215,6 +216,7 @@ class Checkpoint(Callback):
         *,
         mode: str = "auto",
     ) -> None:
+        format_of(path)  # an error now, not after the first epoch
         self.path, self.every = path, size("Checkpoint", "every", every)
         self.best = None if monitor is None else Best("Checkpoint", monitor, mode)
 
@@ -225,7 +227,8 @@ class Checkpoint(Callback):
             self.best.start(run)
 
     def on_epoch(self, run: Run) -> None:
-        if run.epoch % self.every == 0 and (self.best is None or self.best.improved(run)):
+        due = run.epoch % self.every == 0 or run.epoch == run.epochs or run.stopped
+        if due and (self.best is None or self.best.improved(run)):
             run.save(self.path)
 
     def state_dict(self) -> dict[str, Any]:

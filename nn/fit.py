@@ -28,6 +28,7 @@ from autograd.value import NO_GRADIENT, Value
 
 from .callbacks import Callback, Checkpoint, as_callback
 from .data import DataLoader, as_array, kind_of, samples
+from .embedding import Embedding
 from .history import History
 from .losses import cross_entropy, nll
 from .module import Module, contents, size
@@ -434,9 +435,11 @@ def steps(model: Any, loss: Any, optimizer: Optimizer, compiled: Any, dtype: Any
 
 
 def siblings(model: Any) -> list[list[Value]]:
-    """The parameters of each part. Where a batch reads some of them, as the rows of its tokens in an `Embedding`, the
-    gradient of the others is 0 and momenta go on, as in a compiled step and in PyTorch."""
-    parts = model.modules() if isinstance(model, Module) else []
+    """The rows of each `Embedding`. Where a batch reads some of them, those of its tokens, the gradient of the others
+    is 0 and momenta go on, as in a compiled step and in PyTorch."""
+    parts = (
+        [part for part in model.modules() if isinstance(part, Embedding)] if isinstance(model, Module) else []
+    )
     return [[p for p in contents(part, deep=False) if isinstance(p, Value)] for part in parts]
 
 

@@ -163,7 +163,9 @@ def history(history: Any, ax: Any = None, names: Sequence[str] | None = None) ->
         names = ["loss", "val_loss"] if "val_loss" in history else ["loss"]
     for name in names:
         if name not in history:
-            raise ValueError(f"history needs {name!r} to be among its names. Received: {', '.join(history) or 'none'}")
+            raise ValueError(
+                f"history needs {name!r} to be among its names. Received: {', '.join(history) or 'none'}"
+            )
     rows = {name: numbers("history", [math.nan if x is None else x for x in history[name]]) for name in names}
     shapes = {row.shape for row in rows.values()}
     if len(shapes) != 1 or len(epochs := shapes.pop()) != 1 or not epochs[0]:

@@ -536,9 +536,13 @@ def test_checkpoint_keeps_the_best(tmp_path):
     model = Scripted([])
     nn.load(path, model)
     assert (w, model.w.data) == (5.0, 4.0)
-    scripted([5.0, 3.0, 4.0, 2.0, 6.0], [Checkpoint(path, every=3)])
+    with pytest.raises(ZeroDivisionError):
+        scripted([5.0, 3.0, 4.0, 2.0, 6.0], [Checkpoint(path, every=3), lambda run: run.epoch == 4 and 1 / 0])
     nn.load(path, model)
     assert model.w.data == 3.0
+    scripted([5.0, 3.0, 4.0, 2.0, 6.0], [Checkpoint(path, every=3)])
+    nn.load(path, model)
+    assert model.w.data == 5.0
 
 
 def test_what_does_not_fit_a_file(tmp_path):
@@ -837,3 +841,30 @@ def test_a_function_has_no_parameters_to_keep(callback):
     w = Value(0.0)
     with pytest.raises(TypeError, match="needs a Module"):
         quiet(lambda x: tanh(w * x), [1.0], [1.0], loss=nn.mse, optimizer=nn.SGD([w]), callbacks=[callback])
+
+
+def test_positions_that_no_sample_reaches_stay_as_they_are():
+    """Eager as compiled, also where weights decay."""
+
+    def trained(compiled):
+        model = nn.Sequential(
+            nn.LearnedPositions(6, 2, rng=0), nn.Flatten(), nn.Layer(8, 1, activation="identity", rng=1)
+        )
+        optimizer = nn.AdamW(model.parameters(), lr=0.1, weight_decay=0.1)
+        X, y = np.random.default_rng(0).normal(size=(8, 4, 2)), np.arange(8.0)
+        task = {"loss": nn.mse, "optimizer": optimizer, "epochs": 3, "rng": 0, "progress": False}
+        nn.fit(model, X, y, **task, compiled=compiled)
+        return [p.data for p in model.parameters()]
+
+    np.testing.assert_allclose(trained(True), trained(False), rtol=1e-11, atol=1e-13)
+
+
+def test_a_checkpoint_is_made_after_the_last_epoch_too(tmp_path):
+    model = nn.MLP(1, [2, 1], rng=0)
+    optimizer = nn.SGD(model.parameters(), lr=0.1)
+    path = tmp_path / "run.npz"
+    task = {"loss": nn.mse, "optimizer": optimizer, "epochs": 5, "progress": False}
+    nn.fit(model, [0.0, 1.0], [1.0, 0.0], **task, callbacks=[nn.Checkpoint(path, every=3)])
+    assert len(nn.load(path)["fit"]["history"]["epochs"]) == 5
+    with pytest.raises(ValueError, match=r"ends in \.npz or \.safetensors"):
+        nn.Checkpoint(tmp_path / "run.txt")
