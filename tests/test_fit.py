@@ -852,7 +852,13 @@ def test_positions_that_no_sample_reaches_stay_as_they_are():
         )
         optimizer = nn.AdamW(model.parameters(), lr=0.1, weight_decay=0.1)
         X, y = np.random.default_rng(0).normal(size=(8, 4, 2)), np.arange(8.0)
-        task = {"loss": nn.mse, "optimizer": optimizer, "epochs": 3, "rng": 0, "progress": False}
+        task: dict[str, Any] = {
+            "loss": nn.mse,
+            "optimizer": optimizer,
+            "epochs": 3,
+            "rng": 0,
+            "progress": False,
+        }
         nn.fit(model, X, y, **task, compiled=compiled)
         return [p.data for p in model.parameters()]
 
@@ -863,7 +869,7 @@ def test_a_checkpoint_is_made_after_the_last_epoch_too(tmp_path):
     model = nn.MLP(1, [2, 1], rng=0)
     optimizer = nn.SGD(model.parameters(), lr=0.1)
     path = tmp_path / "run.npz"
-    task = {"loss": nn.mse, "optimizer": optimizer, "epochs": 5, "progress": False}
+    task: dict[str, Any] = {"loss": nn.mse, "optimizer": optimizer, "epochs": 5, "progress": False}
     nn.fit(model, [0.0, 1.0], [1.0, 0.0], **task, callbacks=[nn.Checkpoint(path, every=3)])
     assert len(nn.load(path)["fit"]["history"]["epochs"]) == 5
     with pytest.raises(ValueError, match=r"ends in \.npz or \.safetensors"):
