@@ -17,9 +17,13 @@ if _Path(__file__).with_name("tracer.py").exists():  # HIPS/autograd bears the s
 from .compiler import Program, compile, compile_graph, uniform
 from .context import Scope, detect_anomaly, no_grad
 from .draw import draw, draw_dot, render
+from .explore import explore
+from .expressions import expression, latex
 from .graph import trace
 from .operators import dot, take
 from .ops import TABLE, Op, op
+from .steps import steps
+from .textual import mermaid, tree
 from .transform import (
     check_gradient,
     grad,
@@ -56,17 +60,23 @@ __all__ = [
     "dot",
     "draw",
     "draw_dot",
+    "explore",
+    "expression",
     "grad",
     "gradient",
     "hessian",
     "hvp",
     "jacobian",
     "jvp",
+    "latex",
+    "mermaid",
     "no_grad",
     "op",
     "render",
+    "steps",
     "take",
     "trace",
+    "tree",
     "uniform",
     "value_and_grad",
     "vjp",

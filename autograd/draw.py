@@ -2,36 +2,45 @@
 
 A small graph is drawn in full: a box for each Value with its number and gradient, a circle for each operation, on
 each edge the local derivative, so that the chain rule can be read off: the gradient of an operand is that of the
-result times what stands on the edge between them. A larger one collapses by module, neuron, layer, model.
+result times what stands on the edge between them. A larger one collapses by module: neuron, layer, block, model.
 
-    collect   the graph as plain data, folded sums written out; the Values themselves stay as they are
-    level     how much of it a picture can show
-    scalars, groups   the two kinds of picture
+    selection.py   the nodes that are looked at: all, those near one of them, those on the way between two
+    levels.py      how a large graph collapses
+    draw_scalars, draw_groups, draw_part   here: the three kinds of picture
 """
 
 from __future__ import annotations
 
 import math
 import os
-import re
 import warnings
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import ops
 from .context import Scope
-from .graph import expansion, trace
+from .graph import trace
+from .levels import (
+    LEVELS,
+    Group,
+    Recorded,
+    chain,
+    full_name,
+    longest,
+    merged,
+    natural,
+    sign,
+    step_of,
+    title_of,
+)
 from .ops import Op
 from .render import FONT, layout, measures_glyphs, write
-from .value import NO_GRADIENT, Constant, Value, spread, topological
+from .selection import Node, Selection, all_of, between, neighbourhood
+from .value import NO_GRADIENT, Constant, Value, topological
 
 if TYPE_CHECKING:
     import graphviz
-
-LEVELS = ("scalar", "neuron", "layer", "model")
-MANY = 8  # more leaves than this, read by the same modules, are drawn as one box
 
 THEMES = {  # paper, ink, faint ink, box, box of a parameter, frame
     "light": ("#ffffff", "#1f2328", "#6e7781", "#ffffff", "#f0f3f6", "#8c959f"),
@@ -41,53 +50,8 @@ SIGNS = {  # orange for a negative gradient, blue for a positive one: the colour
     "light": ((230, 97, 1), (38, 102, 180)),
     "dark": ((190, 90, 20), (40, 100, 190)),
 }
+LONG = 24  # boxes in a row
 WILD = "#d7263d"  # nan and inf
-
-
-@dataclass(eq=False)
-class Node:
-    """A Value as it is drawn: itself, and from what it was computed; `operands` are Nodes or plain numbers."""
-
-    value: Any
-    op: Any = None
-    operands: list[Any] = field(default_factory=list)
-    partials: tuple[Any, ...] = ()
-
-
-def collect(outputs: list[Value], unfold: bool) -> list[Node]:
-    """All Values behind the outputs, operands before results, in an order that depends on the graph alone."""
-    made: dict[Value, Node] = {}
-    stack: list[Any] = list(reversed(outputs))
-    while stack:
-        v = stack.pop()
-        if isinstance(v, Node):  # its operands are made
-            v.operands = [made[x] if isinstance(x, Value) else x for x in v.operands]
-            made[v.value] = v
-        elif v not in made:
-            op, x, y, dx, dy = expansion(v) if unfold else (v.op, v._x, v._y, v._dx, v._dy)
-            operands = spread(x, y)
-            partials = spread(dx, dy) if type(x) is tuple else (dx, dy)[: len(operands)]
-            stack.append(Node(v, op, list(operands), partials))
-            stack.extend(x for x in reversed(operands) if isinstance(x, Value) and x not in made)
-    return list(made.values())
-
-
-def chain(scope: Scope | None) -> list[Scope]:
-    """A scope with those around it, outermost first."""
-    scopes: list[Scope] = []
-    while scope is not None:
-        scopes.insert(0, scope)
-        scope = scope.parent
-    return scopes
-
-
-def natural(scope: Scope) -> list[Any]:
-    """Sorts neurons.10 behind neurons.9."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", scope.name)]
-
-
-def full_name(scope: Scope) -> str:
-    return ".".join(s.name for s in chain(scope))
 
 
 # What stands in a box ---------------------------------------------------------------------------------------------
@@ -98,10 +62,6 @@ def escaped(text: str, longest: int = 40) -> str:
     text = " ".join(str(text).split())
     text = text if len(text) <= longest else text[: longest - 3] + "..."
     return text.replace("\\", "\\\\").replace("&", "&amp;")
-
-
-def counted(n: int, thing: str) -> str:
-    return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
 
 
 def shown(x: Any, number_format: str) -> str:
@@ -128,10 +88,10 @@ def symbol(node: Node, number_format: str, pretty: bool) -> str:
     """The operation's sign, with its settings where these are plain numbers: `**2`, `leaky_relu 0.01`."""
     op = node.op
     if not isinstance(op, Op):
-        return escaped(op.symbol or "by hand")
-    sign = op.glyph if pretty else op.symbol
+        return escaped(sign(op))
+    name = op.glyph if pretty else op.symbol
     settings = [shown(x, number_format) for x in settings_of(node)]
-    return escaped(sign + (" " if settings and sign[-1].isalpha() else "") + ", ".join(settings))
+    return escaped(name + (" " if settings and name[-1].isalpha() else "") + ", ".join(settings))
 
 
 def settings_of(node: Node) -> list[Any]:
@@ -139,15 +99,6 @@ def settings_of(node: Node) -> list[Any]:
     if not isinstance(node.op, Op) or node.op.variadic or not node.op.parameters:
         return []
     return [x for x in node.operands[-node.op.parameters :] if not isinstance(x, Node)]
-
-
-# Levels -----------------------------------------------------------------------------------------------------------
-
-
-def group_at(scope: Scope | None, level: str) -> Scope | None:
-    """The module of at least that size, innermost first, in which something was recorded."""
-    sizes = LEVELS[LEVELS.index(level) :]
-    return next((s for s in reversed(chain(scope)) if s.level in sizes), None)
 
 
 def count_drawn(outputs: list[Value], unfold: bool) -> int:
@@ -160,32 +111,6 @@ def count_drawn(outputs: list[Value], unfold: bool) -> int:
         count += sum(type(x) is float for x in v.operands)
         leaves.update(x for x in v.operands if isinstance(x, Value) and not x.op)
     return count + len(leaves)
-
-
-def merged(outputs: list[Value]) -> list[Value]:
-    """The inner nodes behind all outputs, each once."""
-    return list(dict.fromkeys(v for output in outputs for v in topological(output)))
-
-
-def parameters(outputs: list[Value]) -> dict[Value, Scope]:
-    """The leaves that belong to a module, with the module: weights and biases, and what bears a module's path."""
-    owners: dict[Value, Scope] = {}
-    for v in merged(outputs):
-        if v.scope is None:
-            continue
-        own = (*v._x[0], v._x[2]) if v.op is ops.dot else v.operands
-        for x in own:
-            if isinstance(x, Value) and not x.op and x not in owners:
-                owner = v.scope
-                if v.op is not ops.dot:
-                    named = [
-                        s for s in chain(v.scope) if x.label.startswith(str(getattr(s, "path", "\0")) + ".")
-                    ]
-                    if not named:
-                        continue
-                    owner = named[-1]
-                owners[x] = owner
-    return owners
 
 
 # The two kinds of picture -----------------------------------------------------------------------------------------
@@ -210,6 +135,7 @@ class Picture:
         )  # fmt: skip
         self.members: dict[Scope | None, list[tuple[str, dict[str, str]]]] = {}
         self.inside: dict[Scope | None, list[Scope]] = {}
+        self.edges: list[tuple[str, str, dict[str, str]]] = []  # drawn last, so that boxes keep their order
 
     def add(self, scope: Scope | None, name: str, **attributes: str) -> None:
         if scope not in self.members:
@@ -229,21 +155,21 @@ class Picture:
             for name, attributes in self.members.get(scope, ()):
                 graph.node(name, **attributes)
             for inner in sorted(self.inside.get(scope, ()), key=natural):
-                title = inner.name if inner.title in ("", inner.name) else f"{inner.name}: {inner.title}"
+                title = ", ".join(filter(None, (title_of(inner), step_of(inner))))
                 with graph.subgraph(name=f"cluster_{next(counter)}") as sub:
                     sub.attr(label=escaped(title, 60), color=self.frame, style="rounded", fontcolor=self.ink)
                     fill(sub, inner)
 
         fill(self.graph, None)
+        for source, target, attributes in self.edges:
+            self.graph.edge(source, target, **attributes)
         if note:
             self.graph.attr(label=escaped(note, 200), labelloc="b")
         return self.graph
 
 
-def draw_scalars(
-    outputs: list[Value], picture: Picture, unfold: bool, local_grads: bool, pretty: bool
-) -> None:
-    nodes, owners = collect(outputs, unfold), parameters(outputs)
+def draw_scalars(chosen: Selection, picture: Picture, local_grads: bool, pretty: bool) -> None:
+    nodes, owners = chosen.nodes, chosen.owners
     names = {node: f"v{i}" for i, node in enumerate(nodes)}
     sizes = [
         abs(g) for g in (gradient_of(node.value) for node in nodes) if g is not None and math.isfinite(g)
@@ -251,7 +177,7 @@ def draw_scalars(
     largest, graph, shape = max(sizes, default=0.0), picture.graph, picture.number_format
     for node, name in names.items():
         v = node.value
-        scope = owners.get(v, v.scope)
+        scope = owners.get(v, node.scope)
         gradient = gradient_of(v)
         plain = picture.parameter if v in owners else picture.box
         lines = [escaped(v.label)] * bool(v.label) + [f"data {shown(v, shape)}"]
@@ -262,159 +188,124 @@ def draw_scalars(
         picture.add(
             scope, name, label="\\n".join(lines), shape="box", style="filled,rounded", margin="0.1,0.06",
             fillcolor=WILD if wild else tint(gradient, largest, picture.theme, plain),
-            penwidth="2" if v in outputs else "1",
+            penwidth="2" if v in chosen.outputs else "1",
         )  # fmt: skip
         if not node.op:
             continue
-        picture.add(
-            v.scope, name + "op", label=symbol(node, shape, pretty), shape="circle", margin="0.02",
-            width="0.35", fontsize="13", fillcolor=picture.paper,
-        )  # fmt: skip
-        graph.edge(name + "op", name)
-        settings = len(settings_of(node))
-        for i, x in enumerate(node.operands[: len(node.operands) - settings]):
-            d = node.partials[i]
+        operands = list(enumerate(node.operands))[: len(node.operands) - len(settings_of(node))]
+        missing = [i for i, x in operands if isinstance(x, Node) and x not in names]
+        target = name + "op"
+        if len(missing) == len(node.below):  # where the picture ends
+            target, operands = name, []
+        else:
+            picture.add(
+                node.scope, target, label=symbol(node, shape, pretty), shape="circle", margin="0.02",
+                width="0.35", fontsize="13", fillcolor=picture.paper,
+            )  # fmt: skip
+            graph.edge(target, name)
+        for i, x in operands:
+            if i in missing or (chosen.kept is not None and not isinstance(x, Node)):
+                continue
             source = names[x] if isinstance(x, Node) else f"{name}c{i}"
             if not isinstance(x, Node):
                 picture.add(
-                    v.scope, source, label=shown(x, shape), shape="plaintext", style="", margin="0.05,0.02"
+                    node.scope, source, label=shown(x, shape), shape="plaintext", style="", margin="0.05,0.02"
                 )
+            d = node.partials[i]
             mark = {"label": " " + shown(d, shape)} if local_grads and d is not None else {}
-            graph.edge(source, name + "op", **mark)
+            graph.edge(source, target, **mark)
+        if missing and chosen.readers is not None:
+            draw_more(picture, node.scope, name + "more", (name + "more", target), len(missing))
+    for node, n in (chosen.readers or {}).items():
+        draw_more(picture, None, names[node] + "readers", (names[node], names[node] + "readers"), n)
 
 
-def groups_of(outputs: list[Value], level: str) -> tuple[dict[Any, list[Value]], dict[tuple[Any, Any], int]]:
-    """The members of each box of a collapsed picture, and how many values go from box to box."""
-    inner, owners = merged(outputs), parameters(outputs)
-    home: dict[Any, Any] = {v: group_at(v.scope, level) or v for v in inner}
-    readers: dict[Any, dict[Any, int]] = {}  # a leaf, or a vector of plain numbers, to the boxes that read it
-    edges: dict[tuple[Any, Any], int] = {}
-    for v in inner:
-        read: list[Any] = [x for x in v.operands if isinstance(x, Value)]
-        if v.op is ops.dot and not v._x[1].op:
-            read.append(v._x[1])
-        for x in read:
-            if x in home:
-                if home[x] is not home[v]:
-                    edges[home[x], home[v]] = edges.get((home[x], home[v]), 0) + 1
-            else:
-                boxes = readers.setdefault(x, {})
-                boxes[home[v]] = boxes.get(home[v], 0) + 1
-    members: dict[Any, list[Value]] = {}
-    for v in inner:
-        members.setdefault(home[v], []).append(v)
-    together: dict[Any, list[Any]] = {}
-    for x, boxes in readers.items():
-        owner = group_at(owners[x], level) if x in owners else None
-        if owner in members:
-            members[owner].append(x)
-            home[x] = owner
-            boxes.pop(owner, None)
-            for box, n in boxes.items():
-                edges[owner, box] = edges.get((owner, box), 0) + n
-        else:
-            together.setdefault((type(x), tuple(boxes)), []).append(x)
-    for (_, boxes), leaves in together.items():
-        for part in (
-            [leaves] if len(leaves) > MANY or not isinstance(leaves[0], Value) else [[x] for x in leaves]
-        ):
-            key = ("leaves", part[0])
-            members[key] = part
-            for box in boxes:
-                edges[key, box] = sum(
-                    readers[x][box] * (len(x) if not isinstance(x, Value) else 1) for x in part
-                )
-    return members, edges
+def draw_more(picture: Picture, scope: Scope | None, name: str, edge: tuple[str, str], n: int) -> None:
+    """Where the picture ends and the graph goes on."""
+    picture.add(
+        scope, name, label=f"... {n} more" if n > 1 else "...", shape="plaintext", style="", fontcolor=picture.faint,
+        margin="0.05,0.02",
+    )  # fmt: skip
+    picture.graph.edge(*edge, style="dashed")
 
 
-def draw_groups(outputs: list[Value], picture: Picture, level: str) -> None:
-    members, edges = groups_of(outputs, level)
-    names = {key: f"g{i}" for i, key in enumerate(members)}
+def draw_groups(recorded: Recorded, picture: Picture, level: str) -> None:
+    groups, edges = recorded.groups(level)
+    groups.sort(key=lambda group: natural(group.scope) if group.scope else [])
+    names = {group: f"g{i}" for i, group in enumerate(groups)}
     picture.graph.attr(labeljust="r")  # edges come from the left, and would run over a title there
-    facts = {
-        key: [g for v in part if isinstance(v, Value) and (g := gradient_of(v)) is not None]
-        for key, part in members.items()
-    }
-    largest = max((abs(g) for found in facts.values() for g in found if math.isfinite(g)), default=0.0)
-    shape = picture.number_format
-    for key, part in members.items():
-        sizes = [abs(g) for g in facts[key]]
-        if isinstance(key, Value) or (
-            isinstance(key, tuple) and len(part) == 1 and isinstance(part[0], Value)
-        ):
-            v = part[0]
-            lines = [escaped(v.label)] * bool(v.label) + [escaped(getattr(v.op, "symbol", ""))] * bool(v.op)
-            lines += [f"data {shown(v, shape)}", f"grad {shown(sizes[0], shape) if sizes else '-'}"]
-        elif isinstance(key, tuple):
-            n = sum(1 if isinstance(x, Value) else len(x) for x in part)
-            lines = [f"{n} {'inputs' if isinstance(part[0], Value) else 'numbers'}"]
-        else:
-            made, leaves = [v for v in part if v.op], sum(not v.op for v in part)
-            lines = [escaped(full_name(key), 60)] + [escaped(key.title, 60)] * (
-                key.title not in ("", key.name)
-            )
-            lines += [counted(len(made), "value") + (f", {counted(leaves, 'parameter')}" if leaves else "")]
-        if len(part) > 1 and isinstance(part[0], Value):
-            n = len(sizes)
-            lines += [
-                f"|grad| mean {shown(sum(sizes) / n, shape)}, max {shown(max(sizes), shape)}"
-                if n
-                else "grad -"
-            ]
-        colour = tint(max(facts[key], key=abs, default=None), largest, picture.theme, picture.box)
-        around = key.parent if isinstance(key, Scope) else key.scope if isinstance(key, Value) else None
-        picture.add(around, names[key], label="\\n".join(lines), shape="box", style="filled,rounded",
-                    fillcolor=colour, margin="0.15,0.1")  # fmt: skip
-    for (source, target), n in edges.items():
-        picture.graph.edge(names[source], names[target], **({"label": f" {n}"} if n > 1 else {}))
+    narrow = longest(groups, edges) > LONG // 2
+    if narrow:
+        picture.graph.attr(ranksep="0.3")
+    grads = {group: group.gradients() for group in groups}
+    largest = max((abs(g) for found in grads.values() for g in found if math.isfinite(g)), default=0.0)
+    for group, found in grads.items():
+        lines = [escaped(line, 60) for line in group.lines(picture.number_format, narrow)]
+        colour = tint(max(found, key=abs, default=None), largest, picture.theme, picture.box)
+        tip = {"tooltip": escaped(full_name(group.scope), 200)} if group.scope else {}
+        picture.add(
+            group.around, names[group], label="\\n".join(lines), shape="box", style="filled,rounded",
+            fillcolor=colour, margin="0.15,0.1", **tip,
+        )  # fmt: skip
+    place = {group: i for i, group in enumerate(groups)}
+    for source, target in sorted(edges, key=lambda edge: [place[group] for group in edge]):
+        n = edges[source, target]
+        picture.edges.append((names[source], names[target], {"label": f" {n}"} if n > 1 else {}))
 
 
-def nearest(outputs: list[Value], n: int) -> list[Value]:
-    """The n inner nodes nearest to the outputs."""
+def nearest(outputs: list[Value], n: int, kept: set[Value] | None = None) -> list[Value]:
+    """The n inner nodes nearest to the outputs, of those that are kept."""
     found, ring = dict.fromkeys(v for v in outputs if v.op), [v for v in outputs if v.op]
     while ring and len(found) < n:
         ring = [x for v in ring for x in v.operands if isinstance(x, Value) and x.op and x not in found]
+        ring = ring if kept is None else [x for x in ring if x in kept]
         found.update(dict.fromkeys(ring))
     return list(found)[:n]
 
 
-def draw_part(outputs: list[Value], picture: Picture, n: int, pretty: bool) -> int:
-    """The nodes nearest to the outputs, and one box for all that lies behind them; how many that is."""
-    kept = nearest(outputs, n)
-    names, more = {v: f"v{i}" for i, v in enumerate(kept)}, 0
-    total = len(merged(outputs))
+def draw_part(outputs: list[Value], picture: Picture, n: int, pretty: bool, kept: set[Value] | None) -> None:
+    """The nodes nearest to the outputs, and one box for all that lies behind them."""
+    names = {v: f"v{i}" for i, v in enumerate(nearest(outputs, n, kept))}
+    more = sum(kept is None or v in kept for v in merged(outputs)) - len(names)
     shape = picture.number_format
     for v, name in names.items():
         grad = gradient_of(v)
-        sign = v.op.glyph if pretty and isinstance(v.op, Op) else v.op.symbol
-        lines = [escaped(v.label)] * bool(v.label) + [escaped(sign)]
+        glyph = v.op.glyph if pretty and isinstance(v.op, Op) else sign(v.op)
+        lines = [escaped(v.label)] * bool(v.label) + [escaped(glyph)]
         lines += [f"data {shown(v, shape)}", f"grad {'-' if grad is None else shown(grad, shape)}"]
         picture.add(None, name, label="\\n".join(lines), shape="box", style="filled,rounded")
         behind = 0
         for x in v.operands:
             if isinstance(x, Value) and x in names:
                 picture.graph.edge(names[x], name)
-            elif isinstance(x, Value) and x.op:
+            elif isinstance(x, Value) and x.op and (kept is None or x in kept):
                 behind += 1
         if behind:
             picture.graph.edge("more", name, **({"label": f" {behind}"} if behind > 1 else {}))
-    more = total - len(kept)
     picture.add(None, "more", label=f"... {more} more", shape="box", style="filled,dashed")
-    return more
 
 
 # What a user calls ------------------------------------------------------------------------------------------------
 
 
-def outputs_of(output: Any) -> list[Value]:
+def outputs_of(output: Any, who: str = "draw") -> list[Value]:
     if isinstance(output, Value):
         return [output]
     if isinstance(output, (str, bytes)) or not isinstance(output, Iterable):
-        raise TypeError(f"draw needs a Value or a list of Values. Received: {type(output).__name__}")
-    outputs = [v for item in output for v in outputs_of(item)]
+        raise TypeError(f"{who} needs a Value or a list of Values. Received: {type(output).__name__}")
+    outputs = [v for item in output for v in outputs_of(item, who)]
     if not outputs:
-        raise ValueError("draw needs at least one Value. Received: none")
+        raise ValueError(f"{who} needs at least one Value. Received: none")
     return list(dict.fromkeys(outputs))
+
+
+def check_options(theme: str, rankdir: str, number_format: str) -> None:
+    """A ValueError here, not in the middle."""
+    if theme not in THEMES:
+        raise ValueError(f"theme is one of {', '.join(THEMES)}. Received: theme={theme!r}")
+    if rankdir not in ("LR", "TB", "RL", "BT"):
+        raise ValueError(f"rankdir is one of LR, TB, RL, BT. Received: rankdir={rankdir!r}")
+    format(0.0, number_format)
 
 
 def draw(
@@ -428,6 +319,9 @@ def draw(
     theme: str = "light",
     max_nodes: int = 300,
     glyphs: bool | None = None,
+    focus: Any = None,
+    hops: int = 2,
+    path: Any = None,
 ) -> graphviz.Digraph:
     """The graph behind a Value, or behind a list of them, as a `graphviz.Digraph`.
 
@@ -435,56 +329,92 @@ def draw(
     local derivative (`local_grads=False` leaves these out). Blue is a positive gradient, orange a negative one, a
     stronger tint a larger one. What a module recorded stands in its cluster; a weight used twice is one box.
 
-    `level` is "scalar", "neuron", "layer", "model", or "auto": in full up to `max_nodes` boxes and circles, then by
-    the smallest modules that fit, with a warning. `unfold=False` leaves a neuron's weighted sum one node. `rankdir`
-    is Graphviz's "LR" or "TB"; `theme` is "light" or "dark"; `glyphs` asks for letters such as × and Σ (by default
-    where the renderer knows their widths). Drawing changes nothing in the graph.
+    `level` is "scalar", "neuron", "layer", "block" (a layer with the layers in it, such as attention or an LSTM's
+    cell), "model", or "auto": in full up to `max_nodes` boxes and circles, then, with a warning, by the smallest
+    modules that read at a glance. There an edge tells how many values go along it, and a cell that runs along a
+    sequence is a box for each step.
+
+    `focus`, a Value or a label, draws that node and what is within `hops` of it, either way, up to `max_nodes` boxes
+    and circles. `path=(a, b)`, Values or labels, draws only what leads from a to b, and tells how many paths there are:
+    d b / d a is the sum over them of the products of what stands on their edges.
+
+    `unfold=False` leaves a neuron's weighted sum one node. `rankdir` is Graphviz's "LR", "TB", "RL" or "BT"; `theme` is
+    "light" or "dark"; `glyphs` asks for letters such as × and Σ (by default where the renderer knows their widths).
+    Drawing changes nothing in the graph. ValueError for what is none of these, and for a node that is not there.
 
     >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
     >>> print(draw(a * b, local_grads=False).source)  # doctest: +ELLIPSIS
     digraph {
     ...
+    >>> len(draw((a * b).exp() + b, focus="a", hops=1).source) < len(draw((a * b).exp() + b).source)
+    True
     """
     outputs = outputs_of(output)
     if level not in ("auto", *LEVELS):
         raise ValueError(f"level is one of auto, {', '.join(LEVELS)}. Received: level={level!r}")
-    if theme not in THEMES:
-        raise ValueError(f"theme is one of {', '.join(THEMES)}. Received: theme={theme!r}")
-    if rankdir not in ("LR", "TB", "RL", "BT"):
-        raise ValueError(f"rankdir is one of LR, TB, RL, BT. Received: rankdir={rankdir!r}")
-    format(0.0, number_format)  # a ValueError here, not in the middle
+    check_options(theme, rankdir, number_format)
     pretty = measures_glyphs() if glyphs is None else glyphs
-    picture, note = Picture(theme, rankdir, number_format), ""
-    chosen = level
+    picture = Picture(theme, rankdir, number_format)
+    if focus is not None:
+        if path is not None or level not in ("auto", "scalar"):
+            raise ValueError(
+                f"focus shows scalars, and not a path. Received: focus={focus!r}, level={level!r}, path={path!r}"
+            )
+        chosen = neighbourhood(outputs, focus, hops, unfold, max_nodes)
+        if chosen.left_out:
+            warn(f"{chosen.note}; a larger max_nodes shows more, smaller hops less")
+        draw_scalars(chosen, picture, local_grads, pretty)
+        return picture.finish(chosen.note)
+    way = None if path is None else between(outputs, path, unfold)
+    count = count_drawn(outputs, unfold) if way is None else way.count
+    notes = [] if way is None else [way.note]
+    if level == "scalar" or (level == "auto" and count <= max_nodes):
+        draw_scalars(way or all_of(outputs, unfold), picture, local_grads, pretty)
+        return picture.finish(*notes)
+    outputs, kept = (outputs, None) if way is None else (way.outputs, way.kept)
+    recorded = Recorded(outputs, kept)
     if level == "auto":
-        count = count_drawn(outputs, unfold)
-        chosen = "scalar" if count <= max_nodes else coarser(outputs, max_nodes)
-        if chosen != "scalar":
-            what = f"collapsed to {chosen}s" if chosen else "only the part nearest to the output"
-            note = f"{count} nodes: {what}"
-            warnings.warn(f'{note}; draw(..., level="scalar") or a larger max_nodes shows more', stacklevel=2)
-    if chosen == "scalar":
-        draw_scalars(outputs, picture, unfold, local_grads, pretty)
-    elif chosen:
-        draw_groups(outputs, picture, chosen)
+        level = coarser(recorded, max_nodes)
+        notes.append(
+            f"{count} nodes: "
+            + (f"collapsed to {level}s" if level else "only the part nearest to the output")
+        )
+        warn(f'{notes[-1]}; draw(..., level="scalar") or a larger max_nodes shows more')
+    if level:
+        draw_groups(recorded, picture, level)
     else:
-        draw_part(outputs, picture, max_nodes // 3, pretty)
-    return picture.finish(note)
+        draw_part(outputs, picture, max_nodes // 3, pretty, kept)
+    return picture.finish("; ".join(notes))
 
 
-def coarser(outputs: list[Value], max_nodes: int) -> str:
-    """The finest level whose boxes and edges together stay within max_nodes; "" where none does."""
-    for level in LEVELS[1:]:
-        members, edges = groups_of(outputs, level)
-        if len(members) + len(edges) <= max_nodes:
-            return level
-    return ""
+def warn(message: str) -> None:
+    """A warning that names the line which called `draw`."""
+    warnings.warn(message, stacklevel=3)
+
+
+def coarser(recorded: Recorded, max_nodes: int) -> str:
+    """The finest level that reads at a glance: a sixth of `max_nodes` boxes, half of it with the edges, and no longer
+    than `LONG`. Where all are longer, the coarsest within a model that is small enough; "" where none is."""
+    fits: dict[str, bool] = {}  # the coarsest first
+    for level in reversed(LEVELS[1:]):
+        groups, edges = recorded.groups(level)
+        if len(groups) > max_nodes // 6 or len(groups) + len(edges) > max_nodes // 2:
+            break  # a finer level has more
+        fits[level] = longest(groups, edges) <= LONG and not (level == "model" and is_one(groups))
+    short = [level for level in fits if fits[level]]
+    return short[-1] if short else "".join(([*fits][1:] or [*fits])[:1])
+
+
+def is_one(groups: Sequence[Group]) -> bool:
+    """Whether all that was computed in modules is in one box."""
+    return sum(group.scope is not None for group in groups) <= 1
 
 
 def render(
     output: Any, path: str | os.PathLike[str], *, timeout: float | None = 60.0, **options: Any
 ) -> Path:
     """Draw and write to `path`, in the format of its ending: .svg, .png, .pdf, .dot. The options are those of `draw`.
+    A picture that is drawn already, such as a frame of `steps`, is written as it is.
 
     The file is whole or not there. Needs the program `dot`, or the package pygraphviz (the extra `render`); without
     either, a RuntimeError says how to get one. A layout that takes more than `timeout` seconds is a TimeoutError.
@@ -494,7 +424,11 @@ def render(
     ...     render(Value(1.0) + 2.0, folder + "/sum.dot").name
     'sum.dot'
     """
-    return write(draw(output, **options), path, timeout=timeout)
+    if not hasattr(output, "source"):
+        return write(draw(output, **options), path, timeout=timeout)
+    if options:
+        raise TypeError(f"a picture is drawn already, and takes no options. Received: {', '.join(options)}")
+    return write(output, path, timeout=timeout)
 
 
 def draw_dot(root: Value, format: str = "svg", rankdir: str = "LR") -> graphviz.Digraph:

@@ -1,11 +1,14 @@
 """The picture, compared as DOT text: what is in it, at which level, and that looking changes nothing."""
 
 import math
+import random
 import re
 import subprocess
 import sys
 import warnings
 from collections import Counter
+from graphlib import TopologicalSorter
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ import autograd
 import nn
 from autograd import Value, dot, draw, draw_dot, render
 from autograd.context import Scope, within
+from autograd.levels import LEVELS, Recorded
 from autograd.ops import Op
 from autograd.value import topological
 from autograd.vector import Vector
@@ -168,7 +172,7 @@ def big():
 def test_levels_show_what_is_inside():
     model, loss = big()
     nodes, _ = statements(draw(loss, level="model"))
-    (inside,) = [label for label in nodes.values() if label.startswith("MLP")]
+    (inside,) = [label for label in nodes.values() if label.startswith("MLP\\nMLP(20, [12, 3])")]
     assert "291 parameters" in inside
     assert "27 values" in inside  # 12 sums, 12 relus, 3 sums
     values = [v for v in topological(loss) if v.scope] + model.parameters()
@@ -176,12 +180,15 @@ def test_levels_show_what_is_inside():
     assert f"|grad| mean {total / len(values):.4g}, max {largest:.4g}" in inside
     assert "20 numbers" in nodes.values()
     layers, _ = statements(draw(loss, level="layer"))
-    assert [label.split("\\n")[1] for label in layers.values() if label.startswith("MLP")] == [
-        "Layer(20, 12)",
-        "Layer(12, 3)",
+    assert [label.split("\\n")[:2] for label in layers.values() if "Layer" in label] == [
+        ["layers.0", "Layer(20, 12)"],
+        ["layers.1", "Layer(12, 3)"],
     ]
     neurons, edges = statements(draw(loss, level="neuron"))
-    assert sum(label.startswith("MLP") for label in neurons.values()) == 15
+    assert [label.partition("\\n")[0] for label in neurons.values() if "Neuron" in label] == [
+        *(f"neurons.{i}" for i in range(12)),
+        *(f"neurons.{i}" for i in range(3)),
+    ]
     assert len(edges) == len(set(edges))
 
 
@@ -195,7 +202,7 @@ def test_auto_is_full_when_small_and_collapses_aloud_when_large():
         picture = draw(loss)
     assert "collapsed to neurons" in picture.source
     with pytest.warns(UserWarning, match="collapsed to layers"):
-        draw(loss, max_nodes=30)
+        draw(loss, max_nodes=36)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         draw(loss, max_nodes=5000)
@@ -219,6 +226,319 @@ def test_a_long_chain_without_modules_shows_its_end_and_says_so():
     assert 50 < len(nodes) <= 300
     assert any(re.fullmatch(r"\.\.\. \d+ more", label) for label in nodes.values())
     assert "start" not in "".join(nodes.values())
+
+
+# Large models -----------------------------------------------------------------------------------------------------
+
+
+def numbers(*shape, draws=None):
+    """Nested lists of random numbers."""
+    draws = draws or random.Random(0)
+    if not shape:
+        return draws.uniform(-1.0, 1.0)
+    return [numbers(*shape[1:], draws=draws) for _ in range(shape[0])]
+
+
+def mnist():
+    return nn.cross_entropy(nn.MLP(784, [128, 10], rng=0)(numbers(784)), 3)
+
+
+def cnn():
+    conv = nn.Conv2d(1, 8, 3, padding=1, activation="relu", rng=0)
+    head = nn.Layer(8 * 4 * 4, 10, activation="identity", rng=0)
+    model = nn.Sequential(conv, nn.MaxPool(2), nn.Flatten(), head)
+    return nn.cross_entropy(model(numbers(1, 8, 8)), 3)
+
+
+def recurrent(kind, steps=8, **options):
+    outputs, _ = kind(4, 8, rng=0, **options)(numbers(steps, 4))
+    return nn.cross_entropy(nn.Layer(len(outputs[-1]), 3, activation="identity", rng=1)(outputs[-1]), 1)
+
+
+def gpt(blocks):
+    return nn.cross_entropy(nn.GPT(27, 16, 4, blocks, rng=0)([1, 2, 3, 4, 5, 6, 7]), [2, 3, 4, 5, 6, 7, 8])
+
+
+class Own(nn.Module):
+    """A recurrent network as somebody writes it who knows no cells."""
+
+    def __init__(self):
+        self.of_x, self.of_h = (nn.Layer(2, 2, activation="identity", rng=seed) for seed in (0, 1))
+
+    def __call__(self, xs):
+        h = [0.0, 0.0]
+        for x in xs:
+            h = [(a + b).tanh() for a, b in zip(self.of_x(x), self.of_h(h), strict=True)]
+        return h[0] * h[1]
+
+
+def outside():
+    """A loop around a layer, outside any module."""
+    layer, h = nn.Layer(2, 2, activation="tanh", rng=0), [Value(0.1), Value(0.2)]
+    for _ in range(4):
+        h = [a + 0.5 * b for a, b in zip(h, layer(h), strict=True)]
+    return h[0] * h[1]
+
+
+LARGE = {
+    "784-128-10": (mnist, "layers"),
+    "CNN": (cnn, "neurons"),
+    "LSTM": (lambda: recurrent(nn.LSTM), "blocks"),
+    "two LSTMs": (lambda: recurrent(nn.LSTM, layers=2), "blocks"),
+    "bidirectional GRU": (lambda: recurrent(nn.GRU, bidirectional=True), "blocks"),
+    "RNN": (lambda: recurrent(nn.RNN, 16), "layers"),
+    "GPT of 1 block": (lambda: gpt(1), "layers"),
+    "GPT of 2 blocks": (lambda: gpt(2), "blocks"),
+    "GPT of 4 blocks": (lambda: gpt(4), "models"),
+    "a loop in a module": (lambda: Own()(numbers(12, 2)), "models"),
+    "a loop outside": (outside, None),
+}
+RECORDED: dict[str, Value] = {}
+
+
+def recorded(name):
+    if name not in RECORDED:
+        RECORDED[name] = LARGE[name][0]()
+    return RECORDED[name]
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_a_large_model_is_read_at_a_glance(name):
+    loss, (_, level) = recorded(name), LARGE[name]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        picture = draw(loss)
+    assert [str(w.message).partition(";")[0].partition("collapsed to ")[2] for w in caught] == [level] * bool(
+        level
+    )
+    if level:
+        nodes, edges = statements(picture)
+        assert len(nodes) <= 50
+        assert len(nodes) + len(edges) <= 150
+        assert len(edges) == len(set(edges))
+        loss.backward()
+        with pytest.warns(UserWarning, match="collapsed"):
+            assert draw(loss).source.count("|grad|") > 1
+
+
+@pytest.mark.parametrize("level", LEVELS[1:])
+@pytest.mark.parametrize("name", LARGE)
+def test_arrows_never_lead_in_a_circle(name, level):
+    groups, edges = Recorded([recorded(name)]).groups(level)
+    order = TopologicalSorter({group: set() for group in groups})
+    for source, target in edges:
+        order.add(target, source)
+    assert len([*order.static_order()]) == len(groups)
+    values = [v for group in groups for v in group.values]
+    assert len(values) == len(set(values))
+    assert set(values) == set(topological(recorded(name)))
+
+
+def test_a_cell_is_a_box_for_each_step():
+    nodes, edges = statements(draw(recorded("LSTM"), level="block"))
+    cells = {name: label for name, label in nodes.items() if "LSTMCell(4, 8)" in label}
+    assert [label.split("\\n")[2:] for label in cells.values()] == [
+        [f"step {t} of 8", "104 values", "416 parameters", *label.split("\\n")[5:]]
+        for t, label in enumerate(cells.values(), 1)
+    ]
+    steps = [*cells]
+    assert [edge for edge in edges if set(edge) <= set(steps)] == [*pairwise(steps)]
+    (line,) = {
+        line.strip()
+        for line in draw(recorded("LSTM"), level="block").source.splitlines()
+        if f"{steps[0]} ->" in line
+    }
+    assert '" 16"' in line  # h and c
+    assert sum(label == "4 numbers" for label in nodes.values()) == 7
+    gates = draw(recorded("LSTM"), level="layer").source
+    assert gates.count("cells.0: LSTMCell(4, 8), step") == 8
+    assert gates.count("forget\\n") == 8
+    whole, _ = statements(draw(recorded("LSTM"), level="model"))
+    assert any(label.startswith("LSTM\\nLSTM(4, 8)\\n832 values, 416 parameters") for label in whole.values())
+
+
+def test_what_is_made_of_an_input_alone_belongs_to_the_step_that_reads_it():
+    nodes, _ = statements(draw(recorded("a loop in a module"), level="layer"))
+    assert Counter(label.split("\\n")[0] for label in nodes.values() if "Layer" in label) == {
+        "of_x": 12,
+        "of_h": 12,
+    }
+    sizes = {(*label.split("\\n")[2:4],) for label in nodes.values() if "Layer" in label}
+    assert sizes == {("2 values", "6 parameters")}
+
+
+def test_a_gru_is_unrolled_like_any_cell():
+    nodes, _ = statements(draw(recorded("bidirectional GRU"), level="block"))
+    cells = [label.split("\\n") for label in nodes.values() if "GRUCell" in label]
+    # of the cell that runs backwards, the last output has seen one step
+    assert [lines[0] for lines in cells] == [*["cells.0"] * 8, "cells.1"]
+    assert all({"104 values", "320 parameters"} < set(lines) for lines in cells)
+
+
+def test_residual_additions_stand_between_the_parts_that_they_join():
+    nodes, edges = statements(draw(recorded("GPT of 2 blocks"), level="block"))
+    names = [label.split("\\n")[0] for label in nodes.values()]
+    assert names.count("+ (112 values)") == 4
+    assert "step" not in " ".join(names)
+    label = dict(zip(nodes, names, strict=True))
+    into = [
+        sorted(label[a] for a, b in edges if b == sum_) for sum_ in nodes if label[sum_] == "+ (112 values)"
+    ]
+    assert into == [
+        ["attention", "positions"],
+        ["+ (112 values)", "feed"],
+        ["+ (112 values)", "attention"],
+        ["+ (112 values)", "feed"],
+    ]
+
+
+def test_a_layer_in_a_loop_outside_modules_is_drawn_once_for_each_turn():
+    nodes, _ = statements(draw(outside(), level="layer"))
+    assert [label.split("\\n")[2] for label in nodes.values() if "Layer" in label] == [
+        f"part {i} of 4" for i in (1, 2, 3, 4)
+    ]
+
+
+def test_what_is_computed_alike_outside_modules_is_one_box():
+    nodes, _ = statements(draw(recorded("GPT of 1 block"), level="model"))
+    assert Counter(label.split("\\n")[0] for label in nodes.values())["logsumexp (7 values)"] == 1
+    a, b = (Value(float(i), label="ab"[i]) for i in (0, 1))
+    left, right = a * 2.0, b * 2.0
+    assert len(statements(draw(left + right, level="model"))[0]) == 5  # labels tell them apart
+    left.label = right.label = "same"
+    assert len(statements(draw([left, right], level="model"))[0]) == 4  # and so does being asked for
+
+
+def test_a_layer_without_a_model_is_as_large_as_it_gets():
+    nodes, _ = statements(draw(nn.Layer(2, 3, rng=0)([1.0, 2.0]), level="model"))
+    assert [label.split("\\n")[1] for label in nodes.values() if "Layer" in label] == ["Layer(2, 3)"]
+
+
+def test_the_full_name_of_a_module_is_in_the_tooltip():
+    source = draw(recorded("784-128-10"), level="layer").source
+    assert 'tooltip="MLP.layers.1"' in source or "tooltip=MLP.layers.1" in source
+    assert '" 128"' in source
+
+
+# The neighbourhood of a node, and what lies between two ------------------------------------------------------------
+
+
+def test_focus_draws_what_is_near():
+    a, b, c = (Value(x, label=name) for x, name in ((2.0, "a"), (3.0, "b"), (4.0, "c")))
+    d = a * b
+    e = d + c
+    out = e.tanh()
+    near, _ = statements(draw(out, focus="a", hops=1, glyphs=False))
+    assert list(near.values()) == ["a\\ndata 2\\ngrad -", "data 6\\ngrad -", "*", "...", "..."]
+    two, _ = statements(draw(out, focus=a, hops=2, glyphs=False))
+    assert [label for label in two.values() if "..." not in label] == [
+        "a\\ndata 2\\ngrad -", "b\\ndata 3\\ngrad -", "data 6\\ngrad -", "*", "data 10\\ngrad -", "+"
+    ]  # fmt: skip
+    everything, _ = statements(draw(out, focus=a, hops=9, glyphs=False))
+    assert not any("..." in label for label in everything.values())
+    assert sorted(everything.values()) == sorted(statements(draw(out, glyphs=False))[0].values())
+    assert "a and what is within 1 hop of it" in draw(out, focus="a", hops=1).source
+
+
+def test_focus_unfolds_sums_and_keeps_parameters_in_their_module():
+    _, _, out = neuron()
+    before = state(out)
+    picture = draw(out, focus="w[1]", hops=2, glyphs=False)
+    nodes, _ = statements(picture)
+    assert sum(label.startswith(("w[1]", "x[1]")) for label in nodes.values()) == 2
+    assert "w[0]" not in picture.source
+    cluster = picture.source.index("Neuron: Neuron(3)")
+    assert cluster < picture.source.index("w[1]\\n")
+    assert state(out) == before
+
+
+def test_focus_in_a_large_graph_is_small():
+    loss = recorded("784-128-10")
+    weight = next(v for v in Recorded([loss]).owners if v.label == "layers.0.neurons.5.w[700]")
+    nodes, _ = statements(draw(loss, focus=weight, hops=1))
+    assert len(nodes) <= 5
+    with pytest.warns(UserWarning, match="larger max_nodes"):
+        nodes, _ = statements(draw(recorded("CNN"), focus="layers.3.neurons.5.b", hops=100, max_nodes=100))
+    assert len(nodes) <= 200  # boxes, circles, and the hints that the graph goes on
+
+
+def test_path_draws_what_leads_from_one_to_the_other():
+    a, b = Value(2.0, label="a"), Value(3.0, label="b")
+    c = a * b
+    out = (c + a) * b.exp()
+    out.backward()
+    picture = draw(out, path=("a", out), glyphs=False)
+    nodes, edges = statements(picture)
+    assert "from a to the output: 2 paths" in picture.source
+    assert [label for label in nodes.values() if "data" not in label] == ["*", "+", "*"]
+    assert not any(label.startswith(("b", "data 20.09")) for label in nodes.values())
+    assert len(edges) == 3 + 4
+    one, _ = statements(draw(out, path=(c, out), glyphs=False))
+    assert [label for label in one.values() if "data" not in label] == ["+", "*"]
+    alone, edges = statements(draw(out, path=("a", a)))
+    assert (len(alone), edges) == (1, [])
+
+
+def test_the_gradient_is_the_sum_over_the_paths():
+    model = nn.MLP(2, [3, 2, 1], rng=0)
+    xs = [Value(0.3, label="x0"), Value(-0.7, label="x1")]
+    out = model(xs)
+    out.backward()
+    source = draw(out, path=("x0", out), number_format=".17g").source
+    slopes: dict[str, list[tuple[str, float]]] = {}
+    for a, b, label in re.findall(r'(\w+) -> (\w+)(?: \[label=" ([^"]+)"\])?', source):
+        slopes.setdefault(a, []).append((b, float(label or 1.0)))
+    (start,) = re.findall(r'(v\d+) \[label="x0\\n', source)
+
+    def ways(node):
+        return sum(d * ways(b) for b, d in slopes[node]) if node in slopes else 1.0
+
+    assert ways(start) == pytest.approx(xs[0].grad, rel=1e-14)
+    assert "6 paths" in source
+
+
+def test_a_long_path_collapses_like_any_graph():
+    loss = recorded("784-128-10")
+    with pytest.warns(UserWarning, match="collapsed to neurons"):
+        picture = draw(loss, path=("layers.0.neurons.3.b", loss))
+    nodes, _ = statements(picture)
+    assert "from layers.0.neurons.3.b to the output: 11 paths; " in picture.source
+    assert [label.split("\\n")[0] for label in nodes.values() if "Neuron(784)" in label] == ["neurons.3"]
+    assert "1 parameter" in picture.source
+    assert "numbers" not in picture.source
+    v = start = Value(1.0, label="start")
+    for _ in range(2000):
+        v = v + Value(1.0)
+    with pytest.warns(UserWarning, match="only the part nearest"):
+        nodes, _ = statements(draw(v, path=(start, v)))
+    assert any(re.fullmatch(r"\.\.\. \d+ more", label) for label in nodes.values())
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"focus": "nme"}, ValueError, "Received: focus='nme'; similar: name"),
+        (
+            {"focus": Value(1.0)},
+            ValueError,
+            "focus needs a node of the graph. Received: focus=Value(data=1.0)",
+        ),
+        ({"focus": 3}, TypeError, "focus needs a Value or a label. Received: int"),
+        ({"focus": "name", "hops": 0}, ValueError, "Received: hops=0"),
+        ({"focus": "name", "hops": True}, ValueError, "Received: hops=True"),
+        ({"focus": "name", "level": "layer"}, ValueError, "Received: focus='name', level='layer', path=None"),
+        ({"focus": "name", "path": ("a", "b")}, ValueError, "path=('a', 'b')"),
+        ({"path": "name"}, TypeError, "path is a pair of Values or labels, (from, to). Received: 'name'"),
+        ({"path": ("name",)}, TypeError, "Received: ('name',)"),
+        ({"path": ("out", "name")}, ValueError, "computed from its first. Received: path=('out', 'name')"),
+        ({"path": ("name", "nowhere")}, ValueError, "Received: path='nowhere'"),
+    ],
+)
+def test_errors_of_focus_and_path(options, error, message):
+    out = Value(1.0, label="name") * 2.0
+    out.label = "out"
+    with pytest.raises(error, match=re.escape(message)):
+        draw(out, **options)
 
 
 # Unusual graphs and labels ----------------------------------------------------------------------------------------
@@ -314,6 +634,9 @@ def test_render_writes_by_the_ending(tmp_path):
     assert render(out, tmp_path / "n.dot").read_text(encoding="utf-8") == draw(out).source
     with pytest.raises(ValueError, match="svg"):
         render(out, tmp_path / "n.jpeg")
+    assert render(draw(out), tmp_path / "drawn.dot").read_text(encoding="utf-8") == draw(out).source
+    with pytest.raises(TypeError, match=r"takes no options\. Received: level"):
+        render(draw(out), tmp_path / "n.dot", level="layer")
     pytest.importorskip("pygraphviz")
     for ending, start in ((".svg", b"<?xml"), (".png", b"\x89PNG"), (".pdf", b"%PDF")):
         assert render(out, tmp_path / f"n{ending}", theme="dark").read_bytes().startswith(start)
