@@ -1,9 +1,11 @@
 """A graph as boxes in boxes, each with its place: what the explorer opens and closes.
 
-Graph       the graph that `draw` draws, as nodes with their gradients, and what of it a page can hold
-outline     the nodes in nested boxes: modules, folded sums, bundles of what is alike, parts of a crowd
-place       where each box stands among its siblings (`layout`)
-opens       at which levels it is open, by the rules of `draw`
+    Graph       the graph that `draw` draws, as nodes with their gradients, and what of it a page can hold
+    outline     the nodes in nested boxes: modules, folded sums, bundles of what is alike, parts of a crowd
+    place       where each box stands among its siblings (`layout`)
+    opens       at which levels it is open, by the rules of `draw`
+
+All is told by a node's position in the order of recording, so that the same graph gives the same page in every run.
 """
 
 from __future__ import annotations
@@ -196,49 +198,35 @@ def outline(graph: Graph) -> Box:
     def module(scope: Scope | None) -> Box:
         for around in chain(scope):
             if around not in modules:
-                step = step_of(around)
-                title = (
-                    title_of(around).replace(around.name, f"{around.name}, {step}", 1)
-                    if step
-                    else title_of(around)
-                )
-                box = modules[around] = Box("module", title, modules[around.parent], around)
-                modules[around.parent].parts.append(box)
+                modules[around] = Box("module", name_of(around), modules[around.parent], around)
+                modules[around.parent].parts.append(modules[around])
         return modules[scope]
 
-    groups: dict[Box, list[list[Node]]] = {}
+    first = {n: i for i, n in enumerate(nodes)}
+    sums: dict[Box, list[list[Node]]] = {}  # what was recorded in each box; a folded sum with all its parts
     parts_of_sum: list[Node] = []
     for n in nodes:
         if isinstance(n, Part):
-            box = module(n.scope) if n.scope else module(None)
-            if not n.scope:
-                box = Box("part", f"{n.count} more values", root)
+            box = module(n.scope)
+            if box is root:
+                box = Box("part", f"{n.count:,} more values", root)
                 root.parts.append(box)
             box.sealed = True
-            groups.setdefault(box, []).append([n])
+            sums.setdefault(box, []).append([n])
         elif n.value in graph.recorded:
-            groups.setdefault(module(owners.get(n.value, n.scope)), []).append([*parts_of_sum, n])
+            sums.setdefault(module(owners.get(n.value, n.scope)), []).append([*parts_of_sum, n])
             parts_of_sum = []
         else:
             parts_of_sum.append(n)
     readers: dict[Node, list[Node]] = {}
     for n in nodes:
-        for x in n.operands:
-            if isinstance(x, Node):
-                readers.setdefault(x, []).append(n)
-    for box, found in groups.items():
+        for x in n.below:
+            readers.setdefault(x, []).append(n)
+    for box, found in sums.items():
         fold(box, found, readers)
-    first = {n: i for i, n in enumerate(nodes)}
-    depth: dict[Node, int] = {}
-    for members in (m for found in groups.values() for m in found):
-        members.sort(key=first.__getitem__)
-    for members in sorted((m for found in groups.values() for m in found), key=lambda m: first[m[-1]]):
-        deep = 1 + max(
-            (depth.get(x, -1) for n in members for x in n.operands if isinstance(x, Node)), default=-1
-        )
-        depth.update(
-            dict.fromkeys(members, deep)
-        )  # a sum is as deep as it was recorded, however many its terms
+    depth = depths(
+        sorted((members for found in sums.values() for members in found), key=lambda m: first[m[-1]])
+    )
     for box in [*root.boxes()]:
         bundle(box, depth, readers, owners)
     for box in [*root.boxes()]:
@@ -246,6 +234,21 @@ def outline(graph: Graph) -> Box:
     for number, box in enumerate(root.boxes()):
         box.number = number
     return root
+
+
+def name_of(scope: Scope) -> str:
+    """`cells.0, step 2 of 5: LSTMCell(2, 3)`."""
+    step = step_of(scope)
+    return title_of(scope).replace(scope.name, f"{scope.name}, {step}", 1) if step else title_of(scope)
+
+
+def depths(sums: list[list[Node]]) -> dict[Node, int]:
+    """How many operations stand before each node; a sum counts once, as it was recorded, however many its terms."""
+    depth: dict[Node, int] = {}
+    for members in sums:
+        before = max((depth.get(x, -1) for n in members for x in n.below), default=-1)
+        depth.update(dict.fromkeys(members, before + 1))
+    return depth
 
 
 def fold(box: Box, found: list[list[Node]], readers: dict[Node, list[Node]]) -> None:

@@ -20,7 +20,7 @@ from autograd.explore import FOLDER, contents, explore
 from autograd.layout import BEND, GAP, OUTSIDE, arrange, spaced
 from autograd.levels import LEVELS, Recorded
 from autograd.selection import collect
-from nn import MLP, Neuron
+from nn import LSTM, MLP, Layer, Neuron
 
 from .browser import Browser, missing
 
@@ -310,6 +310,21 @@ def test_a_large_graph_keeps_its_sums_folded_then_its_modules_closed():
     assert "neurons" in closed["note"]
     assert sum(closed["parts"].values()) > 0
     assert [box["opens"] for box in closed["boxes"] if box["level"] == "neuron"].count(-1) == 40
+
+
+def test_a_long_sum_without_its_weights_is_still_a_result():
+    data = data_of(MLP(20, [30, 10, 1], rng=1)([0.1] * 20), max_nodes=500)
+    dots = [k for k, op in enumerate(data["ops"]) if op[0] == "dot"]
+    assert [op in dots for op in data["op"]].count(True) == 41
+    assert [] in [x for x, op in zip(data["x"], data["op"], strict=True) if op in dots]
+
+
+def test_a_weight_that_others_read_too_stays():
+    model = MLP(20, [4, 1], rng=1)
+    w = model.layers[0].neurons[0].w[0]
+    data = data_of(model([0.1] * 20) + w * w, max_nodes=60)
+    assert "folded" in data["note"]
+    assert data["label"].count(w.label) == 1
 
 
 def test_what_lies_far_behind_becomes_one_box():
@@ -785,6 +800,42 @@ def test_closed_parts_of_a_large_model_say_so(show):
     focus(browser, sealed)
     assert "not in this page" in browser.text("#detail")
     browser.press("Home", "n", "End")
+
+
+def several():
+    x = Value(2.0, label="x")
+    return [x * Value(3.0).detach(), x.exp(), x]
+
+
+EVERY_KIND = {
+    "a leaf": lambda: Value(1.0),
+    "a constant": lambda: Value(3.0).detach() * 2,
+    "several outputs": several,
+    "a loop over samples": lambda: autograd.sum([(perceptrons((2, 1)) - t) ** 2 for t in (0.0, 1.0)]),
+    "choices": lambda: autograd.where(Value(1.0), autograd.clamp(Value(2.0), 0, 1), 3.0) - (-Value(5.0)) % 3,
+    "recurrence": lambda: autograd.sum(LSTM(1, 2, rng=1)([[0.5]] * 3)[-1]),
+    "many outputs": lambda: Layer(3, 12, rng=1)([Value(1.0), Value(2.0), Value(3.0)]),
+    "by hand": lambda: Value(8.0, (Value(2.0),), "cube"),
+}
+
+
+@pytest.mark.parametrize("kind", EVERY_KIND)
+@pytest.mark.parametrize("max_nodes", [20, 30_000])
+def test_every_kind_of_graph_steps_at_every_level_and_comes_back(show, kind, max_nodes):
+    browser = show(EVERY_KIND[kind](), max_nodes=max_nodes)
+    walked = browser.run("""
+        const press = key => document.body.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
+        return [...document.querySelectorAll("#levels button")].map(button => {
+            button.click();
+            const before = document.getElementById("world").textContent;
+            press("Home");
+            for (let i = 0; i < 10; i++) press("n");
+            for (const item of [...document.querySelectorAll(".item")].slice(0, 8)) item.focus();
+            press("End");
+            return before === document.getElementById("world").textContent;
+        })""")
+    assert walked
+    assert all(walked)
 
 
 def test_no_value_is_lost_where_nan_meets_the_largest():

@@ -72,7 +72,7 @@ for (const n of nodes) {
   const prefix = n.around.prefix ? n.around.prefix + "." : "";
   n.name = n.label ? (prefix && n.label.startsWith(prefix) ? n.label.slice(prefix.length) : n.label) : n.count ? "values left out" : `v${++unnamed}`;
   n.sealed = n.count > 0;
-  n.made = n.x.length > 0;
+  n.made = n.op !== null;
   n.x.forEach((x, k) => { if (!n.plain[k]) nodes[x].readers.push([n, k]); });
 }
 const starts = nodes.filter((n) => n.start);
@@ -843,7 +843,7 @@ function explain(item) {
   mark(item);
   const panel = find("detail");
   if (!item) {
-    panel.replaceChildren(...(now < total() ? [] : [heading(data.title), summary()]), p("Point at a box, or go to one with Tab and the arrow keys, to see its value, its gradient and where this comes from. N steps on from here; ? tells the keys."));
+    panel.replaceChildren(...(now < total() ? [] : [heading(data.title), summary()]), put("p", { class: "hint" }, "Point at a box, or go to one with Tab and the arrow keys, to see its value, its gradient and where this comes from. N steps on from here; ? tells the keys."));
     return;
   }
   panel.replaceChildren(...(item.box && item.face < 0 ? explainBox(item) : explainNode(item.box ? nodes[item.face] : item, item)));
