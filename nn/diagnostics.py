@@ -18,7 +18,7 @@ from . import activations
 from .containers import Sequential
 from .module import Module, contents, in_use, watching, wrong_size
 from .neuron import IDENTITY, MLP, PRELU, Layer, Neuron
-from .plots import bars
+from .charts import bars
 from .summary import activation, table
 
 SHOWN = 8  # so many dead units are named when a report is printed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import operator
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -200,6 +201,10 @@ class Module(metaclass=Naming):
     def __repr__(self) -> str:
         own = [x for x in contents(self, deep=False) if isinstance(x, Module) and x is not self]
         return f"{type(self).__name__} of [{', '.join(map(repr, own))}]" if own else self._title()
+
+    def _repr_html_(self) -> str:
+        """How a notebook shows it, beside the text of `repr`: as its summary."""
+        return f'<pre style="white-space: pre; overflow-x: auto">{html.escape(self.summary())}</pre>'
 
     def _title(self) -> str:
         """What errors and drawings call it: its class and sizes."""

@@ -74,8 +74,8 @@ def decision_boundary(
     X: samples of two numbers; y: their classes. Of several outputs the class is where the largest stands, the first of
     equals. The classes of a single output are 0 and 1, or -1 and 1, the upper one above the `threshold`: unless given,
     0.5 if all outputs lie between 0 and 1, as probabilities do, and no class is -1; else 0, as for logits. The title
-    says which. The model, a Module or a function of a sample, is compiled and reads `steps` times `steps` points, in
-    the mode of use; where it gives inf or nan, nothing is filled in.
+    says which. The model, a Module or a function of a sample, is compiled, and reads in the mode of use the corners of
+    `steps` times `steps` squares; where it gives inf or nan, nothing is filled in.
 
     >>> from matplotlib.figure import Figure
     >>> from nn import MLP
@@ -85,15 +85,13 @@ def decision_boundary(
     'class 1 where the output is above 0.5'
     """
     xs, labels = numbers("decision_boundary", X), numbers("decision_boundary", y)
-    if xs.ndim != 2 or xs.shape[1] != 2 or not np.isfinite(xs).all():
+    if xs.ndim != 2 or xs.shape[1] != 2 or labels.shape != (len(xs),) or not labels.size:
         raise ValueError(
-            f"decision_boundary needs samples of two finite numbers. Received: X of shape {xs.shape}"
+            "decision_boundary needs samples of two numbers, and a class for each."
+            f" Received: X of shape {xs.shape}, y of shape {labels.shape}"
         )
-    if labels.shape != (len(xs),) or (labels != np.floor(labels)).any():
-        raise ValueError(
-            "decision_boundary needs a class, a whole number, for each sample."
-            f" Received: {len(xs)} samples, y of shape {labels.shape}"
-        )
+    if not np.isfinite(xs).all():
+        raise ValueError("decision_boundary needs finite numbers as samples. Received: nan or inf in X")
     n = size("decision_boundary", "steps", steps)
     low, high = xs.min(axis=0), xs.max(axis=0)
     edge = np.where(high > low, 0.1 * (high - low), 1.0)
@@ -113,9 +111,10 @@ def decision_boundary(
 def ahead(found: Any, labels: Any, threshold: float | None) -> tuple[list[int], Any, str]:
     """The classes; how far each is ahead of the others, at each place; and the rule. It is never 0: a tie goes to the
     first."""
-    if isinstance(found, tuple) or found.ndim > 2:
+    if not isinstance(found, np.ndarray) or found.ndim > 2:
+        form = f"shape {found.shape[1:]}" if isinstance(found, np.ndarray) else type(found).__name__
         raise ValueError(
-            "decision_boundary needs a model whose output is a number or a vector. Received: others"
+            f"decision_boundary needs a model whose output is a number or a vector. Received: {form}"
         )
     found = found.reshape(len(found), -1)
     if found.shape[1] == 1:
