@@ -15,10 +15,10 @@ from autograd import gradient
 from autograd.value import NO_GRADIENT, Value
 
 from . import activations
+from .charts import bars
 from .containers import Sequential
 from .module import Module, contents, in_use, watching, wrong_size
 from .neuron import IDENTITY, MLP, PRELU, Layer, Neuron
-from .charts import bars
 from .summary import activation, table
 
 SHOWN = 8  # so many dead units are named when a report is printed
