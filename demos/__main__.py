@@ -1,7 +1,7 @@
 """The tour: `python -m demos [folder]`. One neuron, its graph and gradients; then networks of them learn real data.
 
 Everything here is made of scalars: each weight, each product is a number that knows where it came from. Where there
-are many of them, the network is compiled: the same scalars, run as arrays.
+are many of them, the network is compiled: the same scalars, run as arrays. `python -m demos list` names the lessons.
 """
 
 # %% The pieces
@@ -25,6 +25,7 @@ import autograd
 import nn
 from autograd import Value
 from demos.data import load_digits, load_iris, make_moons, split
+from demos.lessons import LESSONS
 
 left_out: list[str] = []  # what a missing extra kept us from doing
 
@@ -244,6 +245,20 @@ def moons(folder: Path) -> None:
         print(f"  drawn: moons-decision-boundary.{ending}")
 
 
+# %% The lessons
+
+
+def lessons() -> None:
+    """Print the table of the lessons, in their order."""
+    for number, lesson in enumerate(LESSONS.values(), start=1):
+        print(f"{number:2d}  {lesson.name:12} {lesson.title}, about {lesson.seconds} s")
+        print(f"    {'':12} {lesson.about}")
+    print("\nRun one as a script, step through it in the terminal, or make notebooks of all:")
+    print("    python -m demos.biology [--quick] [--folder pictures]")
+    print("    python -m demos.live biology [--quick] [--folder pictures]")
+    print("    python -m demos.notebooks")
+
+
 # %% All of it
 
 
@@ -261,4 +276,7 @@ def main(folder: str | Path = "pictures") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    if sys.argv[1:] == ["list"]:
+        lessons()
+    else:
+        main(*sys.argv[1:2])
