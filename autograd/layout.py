@@ -11,10 +11,10 @@ It knows nothing of Values, needs no Graphviz, and gives the same answer in ever
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import fmean
 
 __all__: list[str] = []  # for `explore`
 
@@ -139,7 +139,7 @@ def sort_columns(grid: list[list[int]], before: list[list[int]], after: list[lis
         neighbours = after if backward else before
         for column in reversed(grid) if backward else grid:
             mean = {
-                i: fmean(place[k] + port.get((i, k), 0.0) for k in neighbours[i])
+                i: mean([place[k] + port.get((i, k), 0.0) for k in neighbours[i]])
                 if neighbours[i]
                 else place[i]
                 for i in column
@@ -162,7 +162,7 @@ def middles(
             wanted = []
             for i in column:
                 near = (after[i] if backward or last else []) + (before[i] if not backward or last else [])
-                wanted.append(fmean(y[k] for k in near) if near else y[i])
+                wanted.append(mean([y[k] for k in near]) if near else y[i])
             for i, height in zip(column, spaced(wanted, [sizes[i] for i in column]), strict=True):
                 y[i] = height
     top = min((y[i] - sizes[i] / 2 for i in range(len(sizes))), default=0.0)
@@ -187,3 +187,7 @@ def spaced(wanted: Sequence[float], sizes: Sequence[float]) -> list[float]:
         blocks.append((position, count))
     firsts = [position for position, count in blocks for _ in range(count)]
     return [first + offset for first, offset in zip(firsts, offsets, strict=True)]
+
+
+def mean(xs: Sequence[float]) -> float:
+    return math.fsum(xs) / len(xs)

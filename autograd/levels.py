@@ -12,12 +12,12 @@ to a value is the step to which it belongs.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from statistics import fmean
 from typing import Any
 
 from . import ops
@@ -252,7 +252,12 @@ class Group:
             return lines + [f"grad {g:{number_format}}" for g in grads]
         said, sizes = self.contents(), [abs(g) for g in grads]
         if sizes:
-            said.append([f"|grad| mean {fmean(sizes):{number_format}}", f"max {max(sizes):{number_format}}"])
+            said.append(
+                [
+                    f"|grad| mean {math.fsum(sizes) / len(sizes):{number_format}}",
+                    f"max {max(sizes):{number_format}}",
+                ]
+            )
         return [line for parts in said for line in (parts if narrow else [", ".join(parts)])]
 
     def contents(self) -> list[list[str]]:

@@ -14,7 +14,6 @@ import math
 import os
 import re
 import shutil
-import uuid
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -392,7 +391,7 @@ def format_of(
 def replace(path: str | os.PathLike[str], data: bytes) -> None:
     """Put a file with this data at the path, at once: at any moment there is the old one or the new one, whole."""
     target = Path(os.path.realpath(path))  # where the path is a link, the link stays
-    temporary = target.with_name(f".saving-{uuid.uuid4().hex}")
+    temporary = target.with_name(f".saving-{os.urandom(16).hex()}")
     try:
         with open(temporary, "xb") as file:
             file.write(data)
