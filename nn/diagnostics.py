@@ -425,7 +425,8 @@ def collapse_linear(model: Module) -> Layer:
 
     The model is a `Layer`, an `MLP`, or a `Sequential` of such, all with the identity for activation; the Layer that
     is returned shares nothing with it. It has biases if any layer has. ValueError naming the first layer that is not
-    linear. (M. Minsky, S. Papert, "Perceptrons", 1969, on what a single layer cannot do.)
+    linear; `nn.plots.matrix` shows the matrix. (M. Minsky, S. Papert, "Perceptrons", 1969, on what a single layer
+    cannot do.)
 
     >>> net = MLP(2, [8, 8, 1], activation="identity", rng=0)
     >>> one = collapse_linear(net)

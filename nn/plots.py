@@ -24,6 +24,7 @@ from .charts import bars as bars  # for the reports of `diagnostics`
 from .convolution import Convolution
 from .metrics import numbers
 from .module import Module, contents, in_use, size
+from .neuron import Layer
 
 # What a function does ---------------------------------------------------------------------------------------------
 
@@ -374,6 +375,22 @@ def filters(conv: Convolution, ax: Any = None) -> Any:
     columns = shape[0] if shape[0] > 1 else None
     images = found.reshape(-1, *shape[1:])
     return tiles(f"Filters of {conv._title()}", images, names, columns, (-most, most), ax)
+
+
+def matrix(layer: Layer, ax: Any = None) -> Any:
+    """The weights of a `Layer` as one image, a row for each neuron: from black through grey, for 0, to white. Of a deep
+    linear model, `matrix(collapse_linear(model))` shows the one matrix that it amounts to. Biases are not shown.
+
+    >>> from matplotlib.figure import Figure
+    >>> from nn import Layer
+    >>> matrix(Layer(2, 1, init="ones"), ax=Figure().subplots()).collections[0].get_array().tolist()
+    [[1.0, 1.0]]
+    """
+    if not isinstance(layer, Layer):
+        raise TypeError(f"matrix needs a Layer. Received: {type(layer).__name__}")
+    found = np.array([[float(w) for w in neuron.w] for neuron in layer.neurons])
+    most = float(np.abs(found).max())
+    return tiles(f"Weights of {layer._title()}", found[None], [""], 1, (-most, most), ax)
 
 
 def feature_maps(conv: Module, image: Any, ax: Any = None) -> Any:

@@ -46,6 +46,7 @@ CALLS = {
     "gradient_flow": lambda **named: plots.gradient_flow(with_gradients(2, [3, 1], rng=0), **named),
     "confusion": lambda **named: plots.confusion([[3, 1], [0, 2]], **named),
     "attention_map": lambda **named: plots.attention_map([[1.0, 0.0], [0.5, 0.5]], **named),
+    "matrix": lambda **named: plots.matrix(nn.Layer(3, 2, rng=0), **named),
     "filters": lambda **named: plots.filters(nn.Conv2d(1, 4, 3, rng=0), **named),
     "feature_maps": lambda **named: plots.feature_maps(
         nn.Conv2d(1, 4, 2, rng=0), np.ones((1, 4, 4)), **named
@@ -579,3 +580,15 @@ def test_a_notebook_shows_the_summary(model):
     text = found[1]
     assert html.unescape(text) == model.summary()
     assert "&gt;" in text
+
+
+def test_the_matrix_of_a_collapsed_model():
+    model: Any = nn.MLP(3, [5, 2], activation="identity", rng=0)
+    first, second = ([[w.data for w in neuron.w] for neuron in layer.neurons] for layer in model.layers)
+    ax = plots.matrix(nn.collapse_linear(model))
+    found = ax.collections[0].get_array()
+    np.testing.assert_allclose(
+        np.ma.compressed(found).reshape(2, 3), np.array(second) @ np.array(first), rtol=1e-12
+    )
+    with pytest.raises(TypeError, match=r"matrix needs a Layer\. Received: MLP"):
+        plots.matrix(model)
