@@ -138,13 +138,13 @@ def sort_columns(grid: list[list[int]], before: list[list[int]], after: list[lis
         backward = sweep % 2 == 0  # from the end first: what is computed decides the order of what it reads
         neighbours = after if backward else before
         for column in reversed(grid) if backward else grid:
-            mean = {
+            wanted = {
                 i: mean([place[k] + port.get((i, k), 0.0) for k in neighbours[i]])
                 if neighbours[i]
                 else place[i]
                 for i in column
             }
-            column.sort(key=lambda i: (mean[i], place[i]))
+            column.sort(key=lambda i: (wanted[i], place[i]))
             place.update((i, k * 1.0) for k, i in enumerate(column))
 
 

@@ -74,7 +74,7 @@ class Browser:
         }
         wanted = {"browserName": "chrome", "goog:chromeOptions": options,
                   "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"}}  # fmt: skip
-        self.session = ""
+        self.session = self.opened = ""
         try:
             answer = self.ask("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})
         except BaseException:
