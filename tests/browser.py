@@ -82,7 +82,9 @@ class Browser:
             raise
         self.session = "/session/" + answer["sessionId"]
         self.post("/url", url="about:blank")  # away from the browser's own first page
-        self.command("Emulation.setFocusEmulationEnabled", enabled=True)  # it has no window that could have it
+        self.command(
+            "Emulation.setFocusEmulationEnabled", enabled=True
+        )  # it has no window that could have it
         return self
 
     def __exit__(self, *problem: Any) -> None:
