@@ -49,6 +49,8 @@ TABLE = [
     Lesson("activations", "Activation functions", 10),
     Lesson("layers", "Layers and networks", 10),
     Lesson("convolution", "Convolution", 60),
+    Lesson("attention", "Attention and transformers", 60),
+    Lesson("together", "Putting them together", 60),
 ]
 LESSONS = {lesson.name: lesson for lesson in TABLE}
 

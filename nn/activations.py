@@ -67,6 +67,7 @@ from autograd.ops import Op, number, sign, step
 from autograd.ops import exp as exponential
 from autograd.value import Value
 
+from .checks import real, size
 from .init import generator
 
 inf = math.inf
@@ -169,9 +170,12 @@ def as_array(result: Any) -> Any:
 
 def scaled(xs: list[Any], temperature: Any) -> list[Any]:
     """xs / temperature."""
+    temperature = (
+        temperature if isinstance(temperature, Value) else real("an activation", "temperature", temperature)
+    )
     if known(temperature) and not temperature > 0.0:
-        raise ValueError(f"a temperature is above 0. Received: {temperature!r}")
-    return xs if type(temperature) in (int, float) and temperature == 1.0 else [x / temperature for x in xs]
+        raise ValueError(f"a temperature is above 0. Received: temperature={temperature!r}")
+    return xs if type(temperature) is float and temperature == 1.0 else [x / temperature for x in xs]
 
 
 def below_top(xs: list[Any]) -> list[Any]:
@@ -328,10 +332,8 @@ def maxout(xs: Any, pieces: int = 2) -> Any:
     >>> maxout([1.0, 2.0, 4.0, 3.0])
     [2.0, 4.0]
     """
-    if pieces < 1 or len(xs) % pieces:
-        raise ValueError(
-            f"maxout needs a multiple of pieces={pieces} inputs, pieces at least 1. Received: {len(xs)}"
-        )
+    if len(xs) % size("maxout", "pieces", pieces):
+        raise ValueError(f"maxout needs a multiple of pieces={pieces} inputs. Received: {len(xs)}")
     return [functools.reduce(ops.maximum, xs[i : i + pieces]) for i in range(0, len(xs), pieces)]
 
 
@@ -561,6 +563,8 @@ def register(function: Any, name: str = "", **known: Any) -> Activation:
         raise TypeError(
             f"an activation tells of {', '.join(Activation.__dataclass_fields__)}. Received: {', '.join(unknown)}"
         )
+    if not isinstance(name, str):
+        raise TypeError(f"an activation needs a str as name. Received: {name!r} ({type(name).__name__})")
     row = described(function, name, **known)
     row = replace(row, aliases=tuple(row.aliases))
     for other in (row.name, *row.aliases):

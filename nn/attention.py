@@ -14,14 +14,15 @@ import numpy as np
 
 from autograd.context import current, within
 from autograd.operators import dot
-from autograd.ops import above, where
+from autograd.ops import where
 from autograd.value import Constant, Value
 from autograd.vector import Vector
 
 from .activations import known, softmax
+from .checks import is_list, real, size
+from .embedding import counted
 from .init import generator
-from .losses import is_list
-from .module import Module, sequence, size
+from .module import Module, sequence
 from .neuron import Layer
 from .positions import rotary as rotated
 from .positions import turned
@@ -39,13 +40,15 @@ def attention(q: Any, k: Any, v: Any, mask: Any = None, scale: Any = None) -> li
     True (may be seen) or False for each key; one row alone holds for all queries. The True of PyTorch's
     `MultiheadAttention` means the contrary. What is masked is left out of the sums. In a function that is being
     compiled the mask may depend on inputs; then its score is minus infinity where the mask is 0. ValueError for a query
-    that may see nothing, if that is known; otherwise it gives nan.
+    that may see nothing, if that is known; otherwise it gives nan. (D. Bahdanau et al., 2014; in this form A. Vaswani
+    et al., 2017.)
 
     >>> [[round(x, 3) for x in row] for row in attention([[9.0, 0.0]], [[1.0, 0.0], [0.0, 1.0]], [[5.0], [7.0]])]
     [[5.003]]
     >>> attention([[0.0], [0.0]], [[1.0], [2.0]], [[5.0], [7.0]], mask="causal")
     [[5.0], [6.0]]
     """
+    k = vectors("attention", "keys", k)
     return mixed(attention_weights(q, k, mask, scale), vectors("attention", "values", v, len(k)))
 
 
@@ -59,7 +62,9 @@ def attention_weights(q: Any, k: Any, mask: Any = None, scale: Any = None) -> li
     d = len(q[0])
     if len(k[0]) != d:
         raise ValueError(f"attention needs queries and keys of one size. Received: {d} and {len(k[0])}")
-    return weigh(q, k, visible("attention", mask, len(q), len(k)), d**-0.5 if scale is None else scale)
+    if not isinstance(scale, Value):
+        scale = d**-0.5 if scale is None else real("attention", "scale", scale)
+    return weigh(q, k, visible("attention", mask, len(q), len(k)), scale)
 
 
 def weigh(
@@ -111,14 +116,14 @@ def padding_mask(length: Any, n: int) -> list[Any]:
     """Of n places the first `length` may be seen, the others are padding: one row, which holds for all queries.
 
     `length` is an int from 1 to n or, in a function that is being compiled, an integer input: then the row is recorded,
-    1 or 0 for each place.
+    1 or 0 for each place, and a length that is none of 0 to n is an IndexError of the program.
 
     >>> padding_mask(2, 3)
     [True, True, False]
     """
     n = size("padding_mask", "n", n)
     if not known(length):
-        return [above(length, float(j)) for j in range(n)]
+        return counted(length, n)
     whole = isinstance(length, Value) and float(length).is_integer()
     k = size("padding_mask", "length", int(length) if whole else length)
     if k > n:
@@ -160,9 +165,9 @@ def seen_in(owner: str, row: list[Any], keys: int) -> dict[int, Any]:
     for j, flag in enumerate(row):
         if not known(flag):
             places[j] = flag
-        elif float(flag) not in (0.0, 1.0):
+        elif is_list(flag) or (flag.data if isinstance(flag, Value) else flag) not in (0.0, 1.0):
             raise ValueError(f"{owner} needs a mask of True and False. Received: {flag!r}")
-        elif flag:
+        elif float(flag):
             places[j] = True
     if not places:
         raise ValueError(
@@ -173,9 +178,10 @@ def seen_in(owner: str, row: list[Any], keys: int) -> dict[int, Any]:
 
 def vectors(owner: str, what: str, xs: Any, count: int | None = None) -> list[Vector]:
     """A list of vectors of one size, each wrapped to be read again and again."""
-    if not is_list(xs) or not all(isinstance(x, Vector) or is_list(x) for x in xs):
+    rows = list(xs) if is_list(xs) else [xs]
+    if not all(isinstance(x, Vector) or is_list(x) for x in rows):
         raise TypeError(f"{owner} needs a list of vectors as {what}. Received: {type(xs).__name__}")
-    found = [x if isinstance(x, Vector) else Vector(x, fixed=not current().tracer) for x in xs]
+    found = [x if isinstance(x, Vector) else Vector(x, fixed=not current().tracer) for x in rows]
     sizes = sorted({len(x) for x in found})
     if len(sizes) != 1 or not sizes[0]:
         raise ValueError(f"{owner} needs {what} of one size, one at least. Received: sizes {sizes}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from autograd.ops import sum_
@@ -10,10 +10,11 @@ from autograd.value import Value
 
 from . import activations
 from .attention import each
+from .checks import entries, function, real, size
 from .embedding import Embedding
 from .init import generator
 from .losses import cross_entropy
-from .module import Module, in_use, size
+from .module import Module, in_use
 from .neuron import Layer
 from .normalization import LayerNorm
 from .positions import SMALL, LearnedPositions
@@ -56,6 +57,8 @@ class BERT(Module):
         label: str = "",
     ) -> None:
         self.context, self.label, rng = size("BERT", "context", context), label, generator(rng)
+        tokens, width = size("BERT", "tokens", tokens), size("BERT", "width", width)
+        normalization = function("BERT", "normalization", normalization)
         start = SMALL if init is None else init
         self.embedding = Embedding(tokens, width, init=start, rng=rng)
         self.positions = LearnedPositions(context, width, init=start, rng=rng)
@@ -72,14 +75,14 @@ class BERT(Module):
         self.head = Layer(width, tokens, activation="identity", bias=bias, init=init, rng=rng)
 
     def __call__(self, tokens: Any, length: Any = None) -> list[list[Any]]:
-        x = self.positions(self.embedding(some(self, tokens, self.context)))
-        x = self.dropout(each(self.norm_first, x))
+        tokens = some(self, tokens, self.context)
+        x = self.dropout(each(self.norm_first, self.positions(self.embedding(tokens))))
         for block in self.blocks:
             x = block(x, mask=padding(length, tokens))
         return each(self.head, each(self.norm_last, x) if self.norm_last else x)
 
     def masked(
-        self, tokens: Any, mask: int, rate: float = 0.15, *, keep: Sequence[int] = (), rng: Any = None
+        self, tokens: Any, mask: int, rate: float = 0.15, *, keep: Iterable[int] = (), rng: Any = None
     ) -> tuple[list[int], list[int]]:
         """To train with: the tokens, some of them hidden, and for each place 1 if it is to be predicted, else 0.
 
@@ -91,9 +94,12 @@ class BERT(Module):
         ([5, 2, 3, 5], [1, 0, 0, 1])
         """
         tokens, rng = [self.embedding.checked(token) for token in some(self, tokens)], generator(rng)
+        rate = real(self._named(), "rate", rate)
+        keep = [*keep] if isinstance(keep, (set, frozenset)) else keep
+        kept = entries(self._named(), "tokens as keep", keep)
         if not 0.0 < rate <= 1.0:
             raise ValueError(f"{self._named()} needs a rate above 0 and at most 1. Received: rate={rate}.")
-        free = [i for i, token in enumerate(tokens) if token not in keep]
+        free = [i for i, token in enumerate(tokens) if token not in kept]
         if not free:
             raise ValueError(
                 f"{self._named()} needs a token that may be masked. Received: none outside keep."
@@ -114,9 +120,11 @@ class BERT(Module):
         >>> [*BERT(6, width=4, heads=2, rng=0).fill([1, 5, 3], mask=5)]
         [1]
         """
-        places = [i for i, token in enumerate(some(self, tokens, self.context)) if int(token) == mask]
+        tokens = [self.embedding.checked(token) for token in some(self, tokens, self.context)]
+        mask = self.embedding.checked(mask)
+        places = [i for i, token in enumerate(tokens) if token == mask]
         if not places:
-            raise ValueError(f"{self._named()} needs a masked token, {mask}. Received: {[*tokens]}.")
+            raise ValueError(f"{self._named()} needs a masked token, {mask}. Received: {tokens}.")
         size("fill", "top", top)
         with in_use(self):
             logits = self(tokens)
@@ -138,8 +146,15 @@ def masked_cross_entropy(logits: Any, targets: Any, chosen: Any) -> Any:
     >>> print(f"{masked_cross_entropy([[0.0, 0.0], [9.0, 0.0]], [1, 1], [1, 0]):.6f}")
     0.693147
     """
-    rows = [*zip(logits, targets, chosen, strict=True)]
+    names, given = ("logits", "targets", "chosen"), (logits, targets, chosen)
+    columns = [entries("masked_cross_entropy", name, xs) for name, xs in zip(names, given, strict=True)]
+    if len({*map(len, columns)}) > 1:
+        raise ValueError(
+            "masked_cross_entropy needs a row of logits, a target and a choice for each place."
+            f" Received: {', '.join(f'{len(xs)} {name}' for name, xs in zip(names, columns, strict=True))}"
+        )
+    rows = [*zip(*columns, strict=True)]
     if all(not isinstance(c, Value) and c == 0 for *_, c in rows):
         raise ValueError(f"masked_cross_entropy needs a chosen place. Received: none of {len(rows)}")
     losses = [c * cross_entropy(row, target) for row, target, c in rows]
-    return sum_(losses) / sum_([*chosen])
+    return sum_(losses) / sum_(columns[2])

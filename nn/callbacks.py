@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .module import Module, size
+from .checks import nonnegative, size
+from .module import Module
 from .saving import format_of
 
 if TYPE_CHECKING:
@@ -92,14 +93,17 @@ class Best:
     def __init__(self, owner: str, monitor: str, mode: str, min_delta: float = 0.0) -> None:
         if mode not in ("auto", "min", "max"):
             raise ValueError(f"{owner} needs mode to be 'auto', 'min' or 'max'. Received: mode={mode!r}")
-        if not 0.0 <= min_delta < math.inf:
-            raise ValueError(f"{owner} needs min_delta to be finite and at least 0. Received: {min_delta}")
+        if not isinstance(monitor, str):
+            raise TypeError(
+                f"{owner} needs a str as monitor. Received: {monitor!r} ({type(monitor).__name__})"
+            )
         kind = monitor.removeprefix("val_")
         if mode == "auto" and kind not in HIGHER + LOWER:
             raise ValueError(
                 f"{owner} needs mode='min' or 'max' to know which {monitor} is better. Received: mode='auto'"
             )
-        self.owner, self.monitor, self.min_delta = owner, monitor, float(min_delta)
+        self.owner, self.monitor = owner, monitor
+        self.min_delta = nonnegative(owner, "min_delta", min_delta)
         self.sign = -1.0 if mode == "max" or (mode == "auto" and kind in HIGHER) else 1.0
         self.value = self.sign * math.inf
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from . import activations
-from .module import Module
+from .checks import entries, shape
+from .module import Module, nested
 
 
 class Sequential(Module):
@@ -18,7 +19,7 @@ class Sequential(Module):
 
     A layer is a Module, any other function, or the name of an activation. Without layers it hands on what it gets.
     Its `layers` are a list, to be changed as lists are; an index gives a layer, a slice a Sequential that shares its
-    layers.
+    layers, which keep their names.
 
     >>> from nn import Layer
     >>> net = Sequential(Layer(2, 3, activation="identity", rng=0), "tanh", Layer(3, 1, activation="sigmoid", rng=1))
@@ -36,7 +37,7 @@ class Sequential(Module):
         return x
 
     def batch(self, samples: Sequence[Any]) -> list[Any]:
-        found = [*samples]
+        found = entries(self._named(), "samples", samples)
         for layer in self.layers:
             found = together(layer, found)
         return found
@@ -48,7 +49,13 @@ class Sequential(Module):
         return iter(self.layers)
 
     def __getitem__(self, k: Any) -> Any:
-        return Sequential(*self.layers[k]) if isinstance(k, slice) else self.layers[k]
+        if not isinstance(k, slice):
+            return self.layers[k]
+        part = Sequential.__new__(
+            Sequential
+        )  # not constructed: that would rename the layers, by their new places
+        part.label, part.layers = self.label, self.layers[k]
+        return part
 
     def _title(self) -> str:
         return f"{type(self).__name__}({len(self.layers)})"
@@ -71,10 +78,11 @@ class Residual(Module):
         self.inner, self.shortcut = callable_of(inner), None if shortcut is None else callable_of(shortcut)
 
     def __call__(self, x: Any) -> Any:
+        x = nested(x) if hasattr(x, "__next__") else x  # both ways read it
         return plus(self, x if self.shortcut is None else self.shortcut(x), self.inner(x))
 
     def batch(self, samples: Sequence[Any]) -> list[Any]:
-        samples = [*samples]
+        samples = entries(self._named(), "samples", samples)
         around = samples if self.shortcut is None else together(self.shortcut, samples)
         return [plus(self, x, y) for x, y in zip(around, together(self.inner, samples), strict=True)]
 
@@ -98,9 +106,9 @@ def together(layer: Any, samples: list[Any]) -> list[Any]:
 
 def plus(module: Module, x: Any, y: Any) -> Any:
     """x + y, number by number, of the same shape."""
-    if np.shape(x) != np.shape(y):
+    if shape(x) != shape(y):
         raise ValueError(
-            f"{module._named()} adds what has one shape. Received: {np.shape(x)} around, {np.shape(y)} within."
+            f"{module._named()} adds what has one shape. Received: {shape(x)} around, {shape(y)} within."
         )
     if isinstance(x, np.ndarray) or isinstance(y, np.ndarray):
         return np.add(x, y)

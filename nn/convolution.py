@@ -15,8 +15,9 @@ from autograd.value import Constant, Value
 from autograd.vector import Vector
 
 from . import activations
+from .checks import shape, size
 from .init import generator, weights
-from .module import Module, grid, nested, scalars, size
+from .module import Module, grid, nested, scalars
 from .neuron import Neuron
 
 # Convolution ------------------------------------------------------------------------------------------------------
@@ -114,7 +115,8 @@ class Conv1d(Convolution):
         out[c, i] = activation(b_c + sum over d, k of w_c[d, k] x[d, i stride + k dilation])
 
     x: a signal (channels_in, length); out: an array (channels_out, places) of Values, where places is
-    (length + 2 padding - (kernel - 1) dilation - 1) // stride + 1. All else is as in `Conv2d`.
+    (length + 2 padding - (kernel - 1) dilation - 1) // stride + 1. All else is as in `Conv2d`. (The time-delay network
+    of A. Waibel et al., 1989.)
 
     >>> difference = Conv1d(1, 1, 2, init=lambda shape, rng: [[[-1.0, 1.0]]])
     >>> [float(v) for v in difference([[1.0, 2.0, 4.0, 8.0]])[0]]
@@ -185,11 +187,11 @@ class Pool(Module):
     def windows(self, x: Any) -> Any:
         """What stands in the window at each place: an array (channels, *places, size of a window)."""
         x = x if isinstance(x, np.ndarray) else nested(x)
-        image = grid(self, x, (None,) * (3 if self.pairs or depth(x) > 2 else 2))
+        image = grid(self, x, (None,) * (3 if self.pairs or len(shape(x)) > 2 else 2))
         axes = image.ndim - 1
         padded = pad(image, [(p, p) for p in self.padding[:axes]], self.beyond)
-        shape = self.size[:axes] if self.size else image.shape[1:]
-        return slide(self, padded, len(image), shape, self.stride[:axes], (1,) * axes)
+        window = self.size[:axes] if self.size else image.shape[1:]
+        return slide(self, padded, len(image), window, self.stride[:axes], (1,) * axes)
 
     def _title(self) -> str:
         shown = [] if self.size is None else [str(short(self.size))]
@@ -316,13 +318,6 @@ def each_axis(owner: str, name: str, given: Any, axes: int, least: int = 1) -> t
 def short(setting: Any) -> Any:
     """As it may be given: one int where it is the same for all axes."""
     return setting[0] if len({*setting}) == 1 else setting
-
-
-def depth(x: Any) -> int:
-    """The number of axes, by the first elements."""
-    if isinstance(x, np.ndarray):
-        return x.ndim
-    return 1 + depth(x[0]) if isinstance(x, (list, tuple)) and x else 0
 
 
 def flat(module: Module, x: Any) -> Any:

@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 
+from .checks import real, size
 from .init import Floats, generator
-from .module import size
 
 
 def train_test_split(*arrays: Any, test: float = 0.25, rng: Any = None, stratify: Any = None) -> list[Any]:
@@ -58,7 +58,9 @@ def one_hot(labels: Any, classes: int | None = None) -> Floats:
     array([[1., 0., 0.],
            [0., 0., 1.]])
     """
-    array = np.asarray(labels)
+    array = as_array(labels)
+    if isinstance(array, list):
+        raise ValueError("one_hot needs lists of one length as labels. Received: lists of different lengths")
     if array.dtype.kind not in "iu" and array.size:
         raise TypeError(f"one_hot needs ints as labels. Received: an array of {array.dtype}")
     if not array.size and classes is None:
@@ -117,16 +119,25 @@ class DataLoader:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` gave. ValueError if it is of another kind of generator."""
+        if not isinstance(state, Mapping):
+            raise TypeError(
+                f"DataLoader needs a state, a dict of state_dict. Received: {type(state).__name__}"
+            )
         if state.keys() != {"generator", "state"} or state["generator"] != kind_of(self.rng):
             raise ValueError(
                 f"DataLoader needs the state of a generator {kind_of(self.rng)}. Received: "
                 f"{state.get('generator')} with {sorted(state)}"
             )
-        if isinstance(self.rng, np.random.Generator):
-            self.rng.bit_generator.state = state["state"]
-        else:
-            version, numbers, more = state["state"]
-            self.rng.setstate((version, tuple(numbers), more))  # JSON has made lists of tuples
+        try:
+            if isinstance(self.rng, np.random.Generator):
+                self.rng.bit_generator.state = state["state"]
+            else:
+                version, numbers, more = state["state"]
+                self.rng.setstate((version, tuple(numbers), more))  # JSON has made lists of tuples
+        except (TypeError, ValueError, KeyError, OverflowError) as error:
+            raise ValueError(
+                f"DataLoader needs a state of its generator, as state_dict gave it. Received: {state['state']!r:.60}"
+            ) from error
 
     def __repr__(self) -> str:
         return f"DataLoader({len(self.arrays[0])} samples, batch_size={self.batch_size})"
@@ -181,6 +192,7 @@ def how_many(test: Any, n: int) -> int:
     try:
         count = operator.index(test)
     except TypeError:
+        test = real("train_test_split", "test", test)
         count = math.ceil(test * n) if 0.0 < test < 1.0 else 0
     if isinstance(test, bool) or not 0 < count < n:
         raise ValueError(
@@ -193,10 +205,13 @@ def how_many(test: Any, n: int) -> int:
 def first_of_each(labels: Any, order: list[int], count: int) -> list[int]:
     """The order with `count` places first in which each label has its share. Shares are rounded down; what is then
     left goes to the largest remainders (Hamilton's method), by chance where they are equal."""
+    if isinstance(labels, list) or labels.ndim > 1:
+        raise ValueError(
+            "train_test_split needs one label for each sample as stratify. Received: lists of them"
+        )
     groups: dict[Any, list[int]] = {}
-    for place in order:
-        label = labels[place]
-        groups.setdefault(label.item() if isinstance(label, np.generic) else label, []).append(place)
+    for place, label in zip(order, labels[order].tolist(), strict=True):
+        groups.setdefault(label, []).append(place)
     exact = {label: Fraction(len(group) * count, len(order)) for label, group in groups.items()}
     take = {label: int(share) for label, share in exact.items()}
     remainders = sorted(groups, key=lambda label: take[label] - exact[label])

@@ -16,6 +16,7 @@ from autograd.value import NO_GRADIENT, Value
 
 from . import activations
 from .charts import bars
+from .checks import entries, nonnegative, real
 from .containers import Sequential
 from .module import Module, contents, in_use, watching, wrong_size
 from .neuron import IDENTITY, MLP, PRELU, Layer, Neuron
@@ -153,6 +154,7 @@ def saturation(model: Module, data: Iterable[Any], below: float = 0.01) -> Satur
     layer   outputs  saturated  share
     Neuron        4          1  25.0%
     """
+    below = real("saturation", "below", below)
     if not 0.0 < below < 1.0:
         raise ValueError(f"saturation needs below between 0 and 1. Received: below={below}")
     layers = observed("saturation", model, data)
@@ -239,6 +241,7 @@ def gradient_report(model: Module, data: Iterable[Any] | None = None, lr: float 
     """
     if not isinstance(model, Module):
         raise TypeError(f"gradient_report needs a Module. Received: {type(model).__name__}")
+    lr = nonnegative("gradient_report", "lr", lr)
     moved = {name: [p for p in part.parameters if p.requires_grad] for name, part in layers_in(model).items()}
     if all(p.grad is NO_GRADIENT for parameters in moved.values() for p in parameters):
         raise ValueError(
@@ -387,7 +390,7 @@ def observed(owner: str, model: Module, data: Iterable[Any]) -> dict[str, Seen]:
 
     samples = 0
     with in_use(model), watching(look):
-        for x in data:
+        for x in entries(owner, "samples as data", data):
             model(x)
             samples += 1
     if not samples:

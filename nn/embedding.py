@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from autograd.operators import take
+from autograd.ops import above
 from autograd.value import Constant, Value
 
 from .activations import known
+from .checks import is_list, size
 from .init import generator, weights
-from .losses import is_list
-from .module import Module, size
+from .module import Module
 
 
 class Embedding(Module):
@@ -96,3 +97,10 @@ def whole(x: Any) -> int | None:
         return operator.index(x)
     except TypeError:
         return None
+
+
+def counted(length: Any, n: int) -> list[Any]:
+    """For a length that is recorded: of each of n places 1 or 0, whether it is among the first `length`. A program then
+    raises an IndexError where the length is none of 0 to n."""
+    length = take([float(k) for k in range(n + 1)], length)
+    return [above(length, float(k)) for k in range(n)]

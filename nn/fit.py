@@ -27,11 +27,12 @@ from autograd.ops import mean, number
 from autograd.value import NO_GRADIENT, Value
 
 from .callbacks import Callback, Checkpoint, as_callback
+from .checks import size
 from .data import DataLoader, as_array, kind_of, samples
 from .embedding import Embedding
 from .history import History
 from .losses import cross_entropy, nll
-from .module import Module, contents, size
+from .module import Module, contents
 from .optim import Optimizer
 from .progress import progress_of
 from .saving import load, save

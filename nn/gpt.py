@@ -8,9 +8,10 @@ from typing import Any
 from autograd.operators import dot
 
 from .attention import each
+from .checks import entries, function, size
 from .embedding import Embedding
 from .init import generator
-from .module import Module, in_use, size
+from .module import Module, in_use
 from .neuron import Layer
 from .normalization import LayerNorm
 from .positions import SMALL, LearnedPositions, SinusoidalPositions
@@ -60,6 +61,8 @@ class GPT(Module):
         label: str = "",
     ) -> None:
         self.context, self.label, rng = size("GPT", "context", context), label, generator(rng)
+        tokens, width = size("GPT", "tokens", tokens), size("GPT", "width", width)
+        normalization = function("GPT", "normalization", normalization)
         start = SMALL if init is None else init
         self.embedding = Embedding(tokens, width, init=start, rng=rng)
         if positions not in ("learned", "sinusoidal", "rotary", None):
@@ -114,11 +117,13 @@ class GPT(Module):
         Each is drawn from the logits, as `next_token` says, after the last `context` tokens. An empty prompt stands for
         `end`, the token between documents. All is computed anew for each token.
         """
-        if end is None and not len(prompt):
+        tokens = entries(self._named(), "tokens as prompt", prompt)
+        if end is None and not tokens:
             raise ValueError(
                 f"{self._named()} needs a prompt, or the token that ends documents. Received: neither."
             )
-        rng, tokens, new = generator(rng), [*prompt] or [end], list[int]()
+        end = None if end is None else self.embedding.checked(end)
+        rng, tokens, new = generator(rng), tokens or [end], list[int]()
         with in_use(self):
             while len(new) < size("generate", "length", length) and (not new or new[-1] != end):
                 logits = self(tokens[-self.context :])[-1]

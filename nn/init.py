@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd.ops import number
+from .checks import entries, nonnegative, real, size
 
 Floats = NDArray[np.float64]
 Shape = Sequence[int]
@@ -48,17 +48,25 @@ def generator(rng: Any = None) -> Any:
 
 def draws(rng: Any, kind: str, a: float, b: float, shape: Shape) -> Floats:
     """Independent draws, the last axis running fastest: "uniform" in (a, b), or "normal" of mean a, deviation b."""
-    rng = generator(rng)
+    rng, shape = generator(rng), sizes(shape)
     if isinstance(rng, np.random.Generator):
-        return np.asarray(getattr(rng, kind)(a, b, tuple(shape)))
+        return np.asarray(getattr(rng, kind)(a, b, shape))
     draw = rng.uniform if kind == "uniform" else rng.gauss
     return np.array([draw(a, b) for _ in range(math.prod(shape))]).reshape(shape)
 
 
+def sizes(shape: Any) -> tuple[int, ...]:
+    """A shape as a tuple of ints."""
+    owner = "an initialiser"
+    given = entries(owner, "sizes as shape", shape)
+    return tuple([size(owner, f"shape[{i}]", n) for i, n in enumerate(given)])
+
+
 def fans(shape: Shape) -> tuple[int, int]:
     """(fan_in, fan_out): how many inputs a neuron has, and how many neurons read an input."""
-    if len(shape) < 2 or min(shape) < 1:
-        raise ValueError(f"weights have a shape (nout, nin, ...), each at least 1. Received: {tuple(shape)}")
+    shape = sizes(shape)
+    if len(shape) < 2:
+        raise ValueError(f"weights have a shape (nout, nin, ...), each at least 1. Received: {shape}")
     field = math.prod(shape[2:])
     return shape[1] * field, shape[0] * field
 
@@ -72,7 +80,7 @@ def constant(shape: Shape, rng: Any = None, *, value: float = 0.0) -> Floats:
     >>> constant((1, 3), value=0.5)
     array([[0.5, 0.5, 0.5]])
     """
-    return np.full(tuple(shape), number(value))
+    return np.full(sizes(shape), real("constant", "value", value))
 
 
 def zeros(shape: Shape, rng: Any = None) -> Floats:
@@ -99,7 +107,7 @@ def uniform(shape: Shape, rng: Any = None, *, low: float = -1.0, high: float = 1
     >>> bool((abs(uniform((4, 5), rng=0)) < 1.0).all())
     True
     """
-    return draws(rng, "uniform", low, high, shape)
+    return draws(rng, "uniform", real("uniform", "low", low), real("uniform", "high", high), shape)
 
 
 def normal(shape: Shape, rng: Any = None, *, mean: float = 0.0, std: float = 1.0) -> Floats:
@@ -108,9 +116,7 @@ def normal(shape: Shape, rng: Any = None, *, mean: float = 0.0, std: float = 1.0
     >>> normal((4, 5), rng=0).shape
     (4, 5)
     """
-    if std < 0.0:
-        raise ValueError(f"a standard deviation is at least 0. Received: std={std}")
-    return draws(rng, "normal", mean, std, shape)
+    return draws(rng, "normal", real("normal", "mean", mean), nonnegative("normal", "std", std), shape)
 
 
 # Scaled to the fans -----------------------------------------------------------------------------------------------
@@ -125,10 +131,12 @@ def centred(kind: str, variance: float, shape: Shape, rng: Any) -> Floats:
 
 
 def xavier(kind: str, shape: Shape, rng: Any, gain: float) -> Floats:
+    gain = real(f"xavier_{kind}", "gain", gain)
     return centred(kind, gain * gain * 2.0 / sum(fans(shape)), shape, rng)
 
 
 def he(kind: str, shape: Shape, rng: Any, slope: float) -> Floats:
+    slope = real(f"he_{kind}", "slope", slope)
     return centred(kind, 2.0 / (1.0 + slope * slope) / fans(shape)[0], shape, rng)
 
 
@@ -201,7 +209,7 @@ def orthogonal(shape: Shape, rng: Any = None, *, gain: float = 1.0) -> Floats:
     rows, columns = shape[0], math.prod(shape[1:])
     q, r = np.linalg.qr(draws(rng, "normal", 0.0, 1.0, (max(rows, columns), min(rows, columns))))
     q = q * np.where(np.diag(r) < 0.0, -1.0, 1.0)
-    return gain * (q if rows >= columns else q.T).reshape(shape)
+    return real("orthogonal", "gain", gain) * (q if rows >= columns else q.T).reshape(shape)
 
 
 # By name ----------------------------------------------------------------------------------------------------------
@@ -253,7 +261,9 @@ def weights(init: Any, shape: Shape, rng: Any) -> Floats:
     >>> weights("ones", (1, 2), None)
     array([[1., 1.]])
     """
-    array = np.asarray(get(init)(tuple(shape), generator(rng)), dtype=np.float64)
+    array = np.asarray(get(init)(tuple(shape), generator(rng)))
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"init must return an array of numbers. Received: an array of {array.dtype}")
     if array.shape != tuple(shape):
         raise ValueError(f"init must return an array of shape {tuple(shape)}. Received: {array.shape}")
-    return array
+    return array.astype(np.float64)

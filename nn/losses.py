@@ -2,8 +2,9 @@
 
 `outputs` are a model's for one sample, or a list of them for a batch; `targets` have the same shape, or, for classes,
 one integer a sample. All are Values, numbers, lists or arrays; a shape that does not match is an error, never
-broadcast. Losses that end in "from logits" take what a linear last layer gives: the sigmoid or softmax is within them,
-because together they are stable where one after the other would compute log 0.
+broadcast. The cross entropies take logits, what a linear last layer gives: the sigmoid or softmax is within them,
+because together they are stable where one after the other would compute log 0. Keras' take probabilities unless told
+`from_logits=True`.
 
 `reduction` says what becomes of the losses of all outputs, or, for classes, of all samples: their "mean", their "sum",
 or with "none" each by itself, in lists nested as they came.
@@ -27,6 +28,7 @@ from autograd.ops import abs_, clamp, div, log, logsumexp, maximum, mean, number
 from autograd.value import Value
 
 from .activations import known
+from .checks import entries, is_list, nonnegative, real, shape, share
 
 __all__ = [
     "binary_cross_entropy",
@@ -67,7 +69,7 @@ def huber(outputs: Any, targets: Any, delta: float = 1.0, *, reduction: str = "m
     >>> huber([1.5, 4.0], [1.0, 1.0])
     1.3125
     """
-    delta = number(delta)
+    delta = real("huber", "delta", delta)
     if not delta > 0.0:
         raise ValueError(f"huber needs delta above 0. Received: delta={delta:g}")
 
@@ -80,7 +82,7 @@ def huber(outputs: Any, targets: Any, delta: float = 1.0, *, reduction: str = "m
 
 def hinge(outputs: Any, targets: Any, *, reduction: str = "mean") -> Any:
     """For two classes, targets -1 or 1: the mean of max(0, 1 - target output). No loss beyond a margin of 1; what
-    support vector machines and micrograd's demo minimise (Cortes & Vapnik, 1995).
+    support vector machines and micrograd's demo minimise (Cortes & Vapnik, 1995). Keras takes targets 0 and 1, too.
 
     >>> hinge([0.5, -2.0], [1, -1])
     0.25
@@ -135,9 +137,7 @@ def cross_entropy(
     >>> cross_entropy([2.0, 0.0], 1) == cross_entropy([2.0, 0.0], [0, 1])
     True
     """
-    e = number(label_smoothing)
-    if not 0.0 <= e <= 1.0:
-        raise ValueError(f"cross_entropy needs label_smoothing from 0 to 1. Received: label_smoothing={e:g}")
+    e = share("cross_entropy", "label_smoothing", label_smoothing)
 
     def entry(z: list[Any], t: Any, w: list[Any] | None) -> Any:
         total = logsumexp(z)
@@ -220,7 +220,7 @@ REDUCTIONS: dict[str, Callable[[Any], Any]] = {"mean": mean, "sum": sum_, "none"
 
 def reduced(name: str, reduction: str, losses: Any) -> Any:
     """The mean or sum of losses in nested lists, or these."""
-    if reduction not in REDUCTIONS:
+    if reduction not in [*REDUCTIONS]:
         raise ValueError(f"{name} needs reduction to be one of {[*REDUCTIONS]}. Received: {reduction!r}")
     return REDUCTIONS[reduction](losses)
 
@@ -268,11 +268,11 @@ def of_classes(
     shares: bool = False,
 ) -> Any:
     """entry(K outputs, target, weight) of each sample, reduced; the target may be an `index`, or K `shares`."""
-    rows = listed(name, outputs, "logits" if name == "cross_entropy" else "rows")
+    rows = entries(name, "logits" if name == "cross_entropy" else "rows", outputs)
     single = not (rows and is_list(rows[0]))
     if single:
         rows, targets = [rows], [targets]
-    targets = listed(name, targets, "targets")
+    targets = entries(name, "targets", targets)
     if len(rows) != len(targets):
         raise ValueError(
             f"{name} needs a target for each sample. Received: {len(rows)} samples, {len(targets)} targets"
@@ -294,18 +294,6 @@ def times(w: Any, loss: Any) -> Any:
 # Checks -----------------------------------------------------------------------------------------------------------
 
 
-def is_list(xs: Any) -> bool:
-    if isinstance(xs, np.ndarray):
-        return xs.ndim > 0
-    return hasattr(xs, "__iter__") and not isinstance(xs, (str, bytes, dict, set))
-
-
-def listed(name: str, xs: Any, what: str) -> list[Any]:
-    if not is_list(xs):
-        raise TypeError(f"{name} needs a list of {what}. Received: {type(xs).__name__}")
-    return list(xs)
-
-
 def scalar(name: str, x: Any) -> Any:
     """A Value as it is, a number as a float."""
     try:
@@ -316,26 +304,9 @@ def scalar(name: str, x: Any) -> Any:
         ) from None
 
 
-def shape(xs: Any) -> tuple[int, ...]:
-    """The shape of nested lists, by their first elements."""
-    sizes: tuple[int, ...] = ()
-    while is_list(xs):
-        sizes = (*sizes, len(xs))
-        xs = xs[0] if sizes[-1] else None
-    return sizes
-
-
-def nonnegative(name: str, what: str, x: Any) -> float:
-    """x as a finite number of at least 0."""
-    value = number(x)
-    if not 0.0 <= value < math.inf:
-        raise ValueError(f"{name} needs {what} to be finite and at least 0. Received: {what}={value:g}")
-    return value
-
-
 def row_of_classes(name: str, row: Any) -> list[Any]:
     what = "logits" if name == "cross_entropy" else "outputs"
-    xs = [scalar(name, x) for x in listed(name, row, what)]
+    xs = [scalar(name, x) for x in entries(name, what, row)]
     if not xs:
         raise ValueError(f"{name} needs at least one number. Received: 0 {what}")
     return xs
@@ -343,11 +314,11 @@ def row_of_classes(name: str, row: Any) -> list[Any]:
 
 def class_weights(name: str, weight: Any, sizes: set[int]) -> list[Any]:
     """One for each class, of rows that have these sizes."""
-    w = [scalar(name, v) for v in listed(name, weight, "weights")]
-    if {len(w)} != sizes or not all(float(v) >= 0.0 for v in w if known(v)):
+    w = [scalar(name, v) for v in entries(name, "weights", weight)]
+    if {len(w)} != sizes or not all(0.0 <= float(v) < math.inf for v in w if known(v)):
         classes = " or ".join(map(str, sorted(sizes)))
         raise ValueError(
-            f"{name} needs a weight of at least 0 for each of {classes} classes. Received: {weight}"
+            f"{name} needs a weight of at least 0 for each of {classes} classes, all finite. Received: {weight}"
         )
     return w
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .module import size
+from .checks import size
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -203,6 +203,8 @@ def plain(name: str, xs: Any) -> Any:
     try:
         array = np.asarray(xs if isinstance(xs, np.ndarray) else nested(xs))
         array = array.astype(float) if array.dtype == object else array
+    except TypeError:
+        raise TypeError(f"{name} needs numbers or Values. Received: others among them") from None
     except ValueError:
         raise ValueError(f"{name} needs lists of one length. Received: lists of different lengths") from None
     if array.dtype.kind not in "biuf":

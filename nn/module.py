@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import operator
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
@@ -19,6 +18,7 @@ from autograd.value import NO_GRADIENT, Constant, Value
 from autograd.vector import Vector
 
 from .activations import Activation
+from .checks import entries, function, is_list
 
 current = context.get
 building: ContextVar[bool] = ContextVar("building", default=False)  # whether a module is being constructed
@@ -92,7 +92,7 @@ class Module(metaclass=Naming):
 
     def batch(self, samples: Sequence[Any]) -> list[Any]:
         """The outputs for a list of samples. A module in which the samples meet, as in `BatchNorm`, does it its way."""
-        return [self(x) for x in samples]
+        return [self(x) for x in entries(self._named(), "samples", samples)]
 
     # What is inside -------------------------------------------------------------------------------------------------
 
@@ -114,6 +114,7 @@ class Module(metaclass=Naming):
         >>> MLP(2, [3, 1]).apply(without_bias).count_parameters()
         9
         """
+        function("apply", "change", change)
         for module in reversed(self.modules()):
             change(module)
         return self
@@ -268,7 +269,7 @@ def watching(callback: Callable[[Module, tuple[Any, ...], Any], None]) -> Abstra
     Layer(1, 1) -> Value(data=2.0)
     MLP(1, [1]) -> Value(data=2.0)
     """
-    return within(watch=callback)
+    return within(watch=function("watching", "callback", callback))
 
 
 def watched(
@@ -353,19 +354,6 @@ def label_parameters(module: Module) -> None:
 # Checking what comes in -------------------------------------------------------------------------------------------
 
 
-def size(owner: str, name: str, n: Any) -> int:
-    """n as a positive int, or an error that says whose number it should have been."""
-    try:
-        whole = operator.index(n)
-    except TypeError:
-        whole = None
-    if whole is None or isinstance(n, (bool, np.bool_)):
-        raise TypeError(f"{owner} needs an int as {name}. Received: {n!r} ({type(n).__name__})")
-    if whole < 1:
-        raise ValueError(f"{owner} needs {name} to be at least 1. Received: {name}={whole}")
-    return whole
-
-
 def sample(module: Module, x: Any, n: int) -> Vector:
     """x as the n inputs of a module, wrapped to be read together: Values all, or floats all."""
     vector = x if isinstance(x, Vector) else Vector(scalars(module, x, n), fixed=not current().tracer)
@@ -376,9 +364,7 @@ def sample(module: Module, x: Any, n: int) -> Vector:
 
 def sequence(module: Module, xs: Any, n: int) -> list[Vector]:
     """xs as a list of vectors of n numbers each: the steps of a sequence."""
-    if isinstance(xs, (Value, str, bytes, dict)) or not hasattr(xs, "__iter__"):
-        raise TypeError(f"{module._named()} needs a list of vectors. Received: {type(xs).__name__}.")
-    steps = [sample(module, x, n) for x in xs]
+    steps = [sample(module, x, n) for x in entries(module._named(), "vectors", xs)]
     if not steps:
         raise ValueError(f"{module._named()} needs a sequence of at least one vector. Received: none.")
     return steps
@@ -427,7 +413,7 @@ def scalars(module: Module, x: Any, n: int | str) -> tuple[Any, ...]:
         x = x.tolist()
     if isinstance(x, (Value, float, int, np.number)):
         x = (x,)
-    if isinstance(x, (str, bytes, dict, set, frozenset)) or not hasattr(x, "__iter__"):
+    if not is_list(x):
         raise TypeError(f"{module._named()} needs {n} numbers or Values. Received: {type(x).__name__}.")
     xs = tuple(x)
     kinds = set(map(type, xs))

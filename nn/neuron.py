@@ -18,8 +18,9 @@ from autograd.value import Value
 from autograd.vector import Vector
 
 from . import activations
+from .checks import entries, is_list, size
 from .init import generator, weights
-from .module import Module, sample, scalars, size
+from .module import Module, sample, scalars
 
 # The neuron -------------------------------------------------------------------------------------------------------
 
@@ -228,6 +229,7 @@ class MLP(Module):
 
     `activation` is that of the hidden layers, `output_activation` of the last; by default ReLU, and linear. Where
     either is given, each layer's weights begin as suits its own, or all as `init` says. One `rng` serves all layers.
+    (D. Rumelhart, G. Hinton, R. Williams, 1986.)
 
     >>> MLP(2, [4, 1])
     MLP of [Layer of [ReLUNeuron(2), ReLUNeuron(2), ReLUNeuron(2), ReLUNeuron(2)], Layer of [LinearNeuron(4)]]
@@ -249,7 +251,7 @@ class MLP(Module):
         label: str = "",
     ) -> None:
         name = type(self).__name__
-        if isinstance(nouts, (str, bytes, dict)) or not hasattr(nouts, "__iter__"):
+        if not is_list(nouts):
             raise TypeError(
                 f"{name} needs a list of layer sizes. Received: {nouts!r} ({type(nouts).__name__})"
             )
@@ -386,7 +388,7 @@ class Perceptron(Neuron):
         X: samples of nin numbers. y: their labels, all 0 or 1, or all -1 or 1.
         """
         name, nin, epochs = self._named(), len(self.w), size("fit", "epochs", epochs)
-        samples = [[float(v) for v in sample(self, x, nin)] for x in X]
+        samples = [[float(v) for v in sample(self, x, nin)] for x in entries(name, "samples as X", X)]
         labels = [float(label) for label in scalars(self, y, "labels as")]
         if len(samples) != len(labels) or not samples:
             raise ValueError(

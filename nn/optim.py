@@ -24,8 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd.formulas import quotient
-from autograd.ops import number, sign
+from autograd.ops import sign
 from autograd.value import NO_GRADIENT, Value
+
+from .checks import is_list, nonnegative, real
 
 Update = TypeVar("Update", bound=Callable[..., Any])
 Floats = NDArray[np.float64]
@@ -74,24 +76,22 @@ class Optimizer:
         clip_value: float | None = None,
     ) -> None:
         name = type(self).__name__
-        if isinstance(parameters, Value) or not hasattr(parameters, "__iter__"):
+        if not is_list(parameters):
             raise TypeError(
                 f"{name} needs a list of Values, such as model.parameters(). Received: {type(parameters).__name__}"
             )
-        self.parameters = list(dict.fromkeys(parameters))
+        self.parameters = each_once(name, parameters)
         if not self.parameters:
             raise ValueError(f"{name} needs at least one parameter. Received: none")
         for p in self.parameters:
-            if not isinstance(p, Value):
-                raise TypeError(f"{name} needs parameters that are Values. Received: {type(p).__name__}")
             if p.op is not None:
                 raise ValueError(
                     f"{name} needs parameters that are leaves. Received: the result of {p.op.symbol!r}"
                 )
-        self.lr = within(name, "lr", lr)
-        self.weight_decay = within(name, "weight_decay", weight_decay)
-        self.clip_norm = None if clip_norm is None else within(name, "clip_norm", clip_norm)
-        self.clip_value = None if clip_value is None else within(name, "clip_value", clip_value)
+        self.lr = nonnegative(name, "lr", lr)
+        self.weight_decay = nonnegative(name, "weight_decay", weight_decay)
+        self.clip_norm = None if clip_norm is None else nonnegative(name, "clip_norm", clip_norm)
+        self.clip_value = None if clip_value is None else nonnegative(name, "clip_value", clip_value)
         if clip_norm is not None and clip_value is not None:
             raise ValueError(
                 f"{name} needs clip_norm or clip_value, not both. Received: {clip_norm:g} and {clip_value:g}"
@@ -215,6 +215,8 @@ class Optimizer:
         arrays meanwhile, and tuples arrays. ValueError, and nothing has changed, unless class, settings, slots and
         number of parameters are the same."""
         name, n = type(self).__name__, len(self.parameters)
+        if not isinstance(state, Mapping):
+            raise TypeError(f"{name} needs a state, a dict of state_dict. Received: {type(state).__name__}")
         settings = [*COMMON, *self.settings, *(key for key in CLIPPING if key in state)]
         needed: dict[str, Any] = {key: np.shape(getattr(self, key) or 0.0) for key in settings}
         needed |= {"optimizer": name, **dict.fromkeys((*self.slots, "reached"), (n,))}
@@ -242,22 +244,17 @@ def like(owner: str, name: str, x: Any, now: Any) -> Any:
     """x, a setting that was saved, as what it was: a bool, a tuple of numbers or a number."""
     if isinstance(now, bool):
         return bool(x)
-    return tuple([within(owner, name, v) for v in x]) if isinstance(now, tuple) else within(owner, name, x)
+    return (
+        tuple([nonnegative(owner, name, v) for v in x])
+        if isinstance(now, tuple)
+        else nonnegative(owner, name, x)
+    )
 
 
 def column_of(numbers: Iterable[float], dtype: Any, count: bool) -> Any:
     """An array of them; of a count, the one number that all are, which `separate` and this leave as it was."""
     numbers = list(numbers)
     return numbers[0] if count and len(set(numbers)) == 1 else np.array(numbers, dtype)
-
-
-def within(owner: str, name: str, x: Any, end: float = math.inf) -> float:
-    """x as a number from 0 up to, and not including, `end`."""
-    value = number(x)
-    if not 0.0 <= value < end:
-        bounds = "finite and at least 0" if end == math.inf else f"in [0, {end:g})"
-        raise ValueError(f"{owner} needs {name} to be {bounds}. Received: {name}={value:g}")
-    return value
 
 
 def ratio(x: Any, y: Any) -> Any:
@@ -281,7 +278,10 @@ def clip_grad_norm(parameters: Any, max_norm: float, norm_type: float = 2.0) -> 
     >>> clip_grad_norm([x, y], 1.0), round(x.grad, 3), round(y.grad, 3)
     (5.0, 0.6, 0.8)
     """
-    limit, kind = within("clip_grad_norm", "max_norm", max_norm), number(norm_type)
+    limit, kind = (
+        nonnegative("clip_grad_norm", "max_norm", max_norm),
+        real("clip_grad_norm", "norm_type", norm_type),
+    )
     if not kind > 0.0:
         raise ValueError(f"clip_grad_norm needs norm_type above 0. Received: norm_type={kind:g}")
     moved = [p for p in leaves("clip_grad_norm", parameters) if p.grad is not NO_GRADIENT]
@@ -301,7 +301,7 @@ def clip_grad_value(parameters: Any, clip_value: float) -> None:
     >>> x.grad
     0.5
     """
-    limit = within("clip_grad_value", "clip_value", clip_value)
+    limit = nonnegative("clip_grad_value", "clip_value", clip_value)
     for p in leaves("clip_grad_value", parameters):
         if p.grad is not NO_GRADIENT:
             g = float(p.grad)
@@ -318,13 +318,18 @@ def shortened(g: Floats, limit: float, kind: float = 2.0) -> tuple[Floats, float
 def leaves(owner: str, parameters: Any) -> list[Value]:
     """The parameters of a module, or those in a list, each once."""
     found = parameters.parameters() if hasattr(parameters, "parameters") else parameters
-    if isinstance(found, Value) or not hasattr(found, "__iter__"):
+    if not is_list(found):
         raise TypeError(f"{owner} needs a Module or a list of Values. Received: {type(parameters).__name__}")
-    found = [*dict.fromkeys(found)]
+    return each_once(owner, found)
+
+
+def each_once(owner: str, parameters: Iterable[Any]) -> list[Value]:
+    """The parameters in the list, all of them Values."""
+    found = [*parameters]
     for p in found:
         if not isinstance(p, Value):
             raise TypeError(f"{owner} needs parameters that are Values. Received: {type(p).__name__}")
-    return found
+    return [*dict.fromkeys(found)]
 
 
 # The optimisers ---------------------------------------------------------------------------------------------------
@@ -335,7 +340,7 @@ class SGD(Optimizer):
 
         v = momentum v + g  (v = g at first)        p -= lr v,  or  lr (g + momentum v) with `nesterov`
 
-    Momentum: Polyak, 1964; Nesterov's: Sutskever et al., 2013.
+    Momentum: Polyak, 1964; Nesterov's: Sutskever et al., 2013. Keras' lr is .01, and stands within v.
 
     >>> x = Value(3.0)
     >>> (x * x).backward()
@@ -354,7 +359,7 @@ class SGD(Optimizer):
         **clip: float | None,
     ) -> None:
         super().__init__(parameters, lr, weight_decay, **clip)
-        self.momentum, self.nesterov = within("SGD", "momentum", momentum), nesterov
+        self.momentum, self.nesterov = nonnegative("SGD", "momentum", momentum), nesterov
         if nesterov and not self.momentum:
             raise ValueError("SGD needs a momentum above 0 for nesterov. Received: momentum=0")
 
@@ -385,7 +390,8 @@ class Adam(Optimizer):
         v = beta2 v + g^2      b = beta2 b + 1        the mean of g^2 is v / b
         p -= lr m / a / ((v / b)^(1/2) + eps)
 
-    In the paper m and v are (1 - beta) times these, a and b 1 - beta^t after t steps: the same means.
+    In the paper m and v are (1 - beta) times these, a and b 1 - beta^t after t steps: the same means. Keras' eps is
+    1e-7, and is added to the root of the paper's v before the division by (1 - beta2^t)^(1/2).
 
     >>> x = Value(3.0)
     >>> (x * x).backward()
@@ -405,7 +411,7 @@ class Adam(Optimizer):
     ) -> None:
         super().__init__(parameters, lr, weight_decay, **clip)
         self.betas = two_betas(type(self).__name__, betas)
-        self.eps = within(type(self).__name__, "eps", eps)
+        self.eps = nonnegative(type(self).__name__, "eps", eps)
 
     settings, slots, counts = ("betas", "eps"), ("m", "v", "a", "b"), ("a", "b")
     start = (0.0, 0.0, 0.0, 0.0)
@@ -429,7 +435,7 @@ class Adam(Optimizer):
 
 class AdamW(Adam):
     """Adam with weight decay past the gradient, p -= lr weight_decay p before each step, so that the division by the
-    gradient's size does not undo it (Loshchilov & Hutter, 2019).
+    gradient's size does not undo it (Loshchilov & Hutter, 2019). Keras' weight_decay is .004.
 
     >>> x = Value(3.0)
     >>> (x * x).backward()
@@ -457,6 +463,8 @@ class Adagrad(Optimizer):
 
         v = v + g^2        p -= lr g / (v^(1/2) + eps)
 
+    v begins at 0. In Keras it begins at .1, lr is .001, eps 1e-7, and within the root.
+
     >>> x = Value(3.0)
     >>> (x * x).backward()
     >>> Adagrad([x], lr=0.1).step()
@@ -473,7 +481,7 @@ class Adagrad(Optimizer):
         **clip: float | None,
     ) -> None:
         super().__init__(parameters, lr, weight_decay, **clip)
-        self.eps = within("Adagrad", "eps", eps)
+        self.eps = nonnegative("Adagrad", "eps", eps)
 
     settings, slots = ("eps",), ("v",)
 
@@ -491,7 +499,8 @@ class RMSprop(Optimizer):
         v = alpha v + (1 - alpha) g^2        p -= lr g / (v^(1/2) + eps)
 
     `centered` subtracts from v the square of the mean m of g, weighted alike (Graves, 2013). With `momentum` p moves by
-    b = momentum b + g / (v^(1/2) + eps) instead, times lr.
+    b = momentum b + g / (v^(1/2) + eps) instead, times lr. Keras' alpha, rho, is .9, its lr .001, its eps 1e-7 and
+    within the root.
 
     >>> x = Value(3.0)
     >>> (x * x).backward()
@@ -512,8 +521,8 @@ class RMSprop(Optimizer):
         **clip: float | None,
     ) -> None:
         super().__init__(parameters, lr, weight_decay, **clip)
-        self.alpha, self.eps = within("RMSprop", "alpha", alpha), within("RMSprop", "eps", eps)
-        self.momentum, self.centered = within("RMSprop", "momentum", momentum), centered
+        self.alpha, self.eps = nonnegative("RMSprop", "alpha", alpha), nonnegative("RMSprop", "eps", eps)
+        self.momentum, self.centered = nonnegative("RMSprop", "momentum", momentum), centered
 
     settings, slots = ("alpha", "eps", "momentum", "centered"), ("v", "m", "b")
     start = (0.0, 0.0, 0.0)
@@ -544,6 +553,7 @@ class Lion(Optimizer):
         p -= lr (sign(beta1 m + (1 - beta1) g) + weight_decay p)        then  m = beta2 m + (1 - beta2) g
 
     Its steps are larger than Adam's: the authors advise an lr of 1/3 to 1/10, a weight decay of 3 to 10 times Adam's.
+    Keras' lr is .001. PyTorch has none.
 
     >>> x = Value(3.0)
     >>> (x * x).backward()
@@ -580,4 +590,8 @@ class Lion(Optimizer):
 def two_betas(owner: str, betas: Any) -> tuple[float, float]:
     if not isinstance(betas, (tuple, list)) or len(betas) != 2:
         raise ValueError(f"{owner} needs two betas. Received: betas={betas!r}")
-    return within(owner, "betas[0]", betas[0], 1.0), within(owner, "betas[1]", betas[1], 1.0)
+    first, second = (real(owner, f"betas[{i}]", beta) for i, beta in enumerate(betas))
+    for i, beta in enumerate((first, second)):
+        if not 0.0 <= beta < 1.0:
+            raise ValueError(f"{owner} needs betas[{i}] to be in [0, 1). Received: betas[{i}]={beta:g}")
+    return first, second

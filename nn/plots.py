@@ -21,9 +21,10 @@ from autograd.value import NO_GRADIENT, Value
 from .activations import get
 from .charts import COLOURS, DASHES, MARKERS, axes, heat, regions, ridges, tiles
 from .charts import bars as bars  # for the reports of `diagnostics`
+from .checks import size
 from .convolution import Convolution
 from .metrics import numbers
-from .module import Module, contents, in_use, size
+from .module import Module, contents, in_use
 from .neuron import Layer
 
 # What a function does ---------------------------------------------------------------------------------------------

@@ -12,9 +12,9 @@ from autograd.functions import cos, sin
 from autograd.value import Constant, Value
 from autograd.vector import Vector
 
+from .checks import entries, is_list, positive, real, size
 from .init import generator, normal, weights
-from .losses import is_list
-from .module import Module, sequence, size
+from .module import Module, sequence
 
 SMALL = partial(normal, std=0.02)  # what embeddings and positions begin with in BERT, GPT-2 and ViT
 
@@ -50,12 +50,14 @@ def rotary(x: Any, position: Any, base: float = 10000.0) -> list[Any]:
     >>> [round(y, 4) for y in rotary([1.0, 0.0], 1)]
     [0.5403, 0.8415]
     """
-    if not is_list(x) and not hasattr(x, "__iter__"):
-        raise TypeError(f"rotary needs a vector. Received: {type(x).__name__}")
-    x = list(x)
+    x = entries("rotary", "numbers", x)
+    if any(map(is_list, x)):
+        raise TypeError("rotary needs one vector at a time. Received: lists in a list")
     half, rest = divmod(len(x), 2)
     if rest or not x:
         raise ValueError(f"rotary needs a vector of even size. Received: {len(x)} numbers")
+    position = position if isinstance(position, Value) else real("rotary", "position", position)
+    base = positive("rotary", "base", base)
     angles = [position * base ** (-i / half) for i in range(half)]
     return turned(x, [(cos(angle), sin(angle)) for angle in angles])
 
@@ -95,7 +97,7 @@ class LearnedPositions(Module):
 class SinusoidalPositions(Module):
     """The numbers of `sinusoidal`, added: y[t] = x[t] + p[t]. There is nothing to learn.
 
-    x: a sequence of at most n vectors of `width`.
+    x: a sequence of at most n vectors of `width`. (A. Vaswani et al., 2017)
 
     >>> SinusoidalPositions(3, 2)([[1.0, 2.0]])
     [[Value(data=1.0), Value(data=3.0)]]

@@ -12,16 +12,15 @@ from functools import partial
 from typing import Any
 
 from autograd.functions import tanh
-from autograd.operators import take
-from autograd.ops import above, number, where
+from autograd.ops import where
 from autograd.value import Constant
 from autograd.vector import Vector
 
 from .activations import known
-from .embedding import whole
+from .checks import is_list, real, share, size
+from .embedding import counted, whole
 from .init import generator, uniform
-from .losses import is_list
-from .module import Module, sample, scalars, sequence, size
+from .module import Module, sample, scalars, sequence
 from .neuron import Layer
 from .regularization import Dropout
 
@@ -145,7 +144,7 @@ class LSTMCell(Cell):
         self.forget = layer(nin + nhidden, activation="sigmoid")
         self.output = layer(nin + nhidden, activation="sigmoid")
         self.candidate = layer(nin + nhidden, activation="tanh")
-        self.begin(self.forget, number(forget_bias))
+        self.begin(self.forget, real("LSTMCell", "forget_bias", forget_bias))
 
     def __call__(self, x: Any, state: Any = None) -> Any:
         h, c = self.state(state)
@@ -226,7 +225,7 @@ class Recurrent(Module):
         name, rng = type(self).__name__, generator(rng)
         self.nin, self.nhidden = size(name, "nin", nin), size(name, "nhidden", nhidden)
         self.layers, self.directions = size(name, "layers", layers), 2 if bidirectional else 1
-        self.label = label
+        self.label, dropout = label, share(name, "dropout", dropout)
         widths = [self.nin, *[self.directions * self.nhidden] * (self.layers - 1)]
         self.cells: list[Any] = [cell(n, nhidden, rng=rng) for n in widths for _ in range(self.directions)]
         self.dropout = Dropout(dropout, rng=rng) if dropout else None
@@ -252,8 +251,7 @@ class Recurrent(Module):
         if length is None:
             return [True] * n
         if not known(length):
-            length = take([float(t) for t in range(n + 1)], length)  # an IndexError where it is none of these
-            return [above(length, float(t)) for t in range(n)]
+            return counted(length, n)
         steps = whole(length)
         if steps is None:
             raise TypeError(

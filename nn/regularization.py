@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from autograd.compiler.traced import uniform
-from autograd.ops import number, step
+from autograd.ops import step
+from autograd.value import Value
 
+from .checks import is_list, real, share
 from .init import generator
 from .module import Module
 
@@ -33,19 +35,19 @@ class Dropout(Module):
     level = "layer"
 
     def __init__(self, p: float = 0.5, *, rng: Any = None, label: str = "") -> None:
-        self.p, self.label = number(p), label
+        self.p, self.label = share("Dropout", "p", p), label
         self.rng = None if generator(rng) is random else generator(rng)  # a module cannot be pickled
-        if not 0.0 <= self.p <= 1.0:
-            raise ValueError(f"Dropout needs p from 0 to 1. Received: p={self.p:g}")
 
     def __call__(self, x: Any) -> Any:
         return self.dropped(x) if self.p and self.training else x
 
     def dropped(self, x: Any) -> Any:
-        if isinstance(x, np.ndarray):
-            return np.array([self.dropped(part) for part in x], dtype=x.dtype)
-        if hasattr(x, "__iter__"):
+        if isinstance(x, np.ndarray) and x.ndim:
+            kept = [self.dropped(part) for part in x]
+            return np.array(kept, dtype=float if x.dtype.kind in "biu" else x.dtype).reshape(x.shape)
+        if is_list(x):
             return [self.dropped(part) for part in x]
+        x = x if isinstance(x, Value) else real(self._named(), "input", x)
         keep = step(uniform(rng=self.rng), self.p)  # 0 in any case if p is 1, for u is below
         return x * (keep / (1.0 - self.p) if self.p < 1.0 else 0.0)
 

@@ -67,6 +67,8 @@ def load_arrays(model: Module, arrays: Mapping[str, Any]) -> None:
 
 def assignment(owner: str, model: Module, arrays: Mapping[str, Any]) -> Callable[[], None]:
     """What sets the model's numbers to those of the arrays, made once it is sure that all of them fit."""
+    if not isinstance(arrays, Mapping):
+        raise TypeError(f"{owner} needs a dict of arrays by name. Received: {type(arrays).__name__}")
     values, given = value_arrays(model), {name: np.asarray(array) for name, array in arrays.items()}
     missing = [f"{name} {array.shape}" for name, array in values.items() if name not in given]
     unexpected = [f"{name} {array.shape}" for name, array in given.items() if name not in values]
@@ -381,6 +383,10 @@ def format_of(
     path: str | os.PathLike[str],
 ) -> tuple[Callable[..., bytes], Callable[[bytes], tuple[str, Any]]]:
     """How to write and to read a file of this suffix."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(
+            f"a saved model needs a str or a Path as path. Received: {path!r} ({type(path).__name__})"
+        )
     suffix = Path(path).suffix
     formats = {".npz": (to_npz, from_npz), ".safetensors": (to_safetensors, from_safetensors)}
     if suffix not in formats:

@@ -16,9 +16,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from autograd.ops import number
+from autograd.value import Value
 
-from .module import size
+from .checks import nonnegative, positive, real, size
 from .optim import Optimizer
 
 
@@ -62,13 +62,25 @@ class Schedule:
         """Go on from what `state_dict` gave, whatever the optimiser's lr was meanwhile. ValueError, and nothing has
         changed, if it is that of another schedule."""
         ours = self.state_dict()
+        if not isinstance(state, Mapping):
+            raise TypeError(
+                f"{type(self).__name__} needs a state, a dict of state_dict. Received: {type(state).__name__}"
+            )
         if ours["schedule"] != str(state.get("schedule")) or ours.keys() != state.keys():
             raise ValueError(
                 f"{type(self).__name__} needs a state of {ours['schedule']} with {sorted(ours)}."
                 f" Received: {state.get('schedule')} with {sorted(state)}"
             )
-        self.set_state({name: type(ours[name])(x) for name, x in state.items() if name != "schedule"})
-        self.optimizer.lr = self.now()
+        ours.pop("schedule")
+        try:
+            self.set_state({name: type(now)(state[name]) for name, now in ours.items()})
+            lr = nonnegative(type(self).__name__, "lr", self.now())
+        except (TypeError, ValueError, ArithmeticError) as error:
+            self.set_state(ours)
+            raise ValueError(
+                f"{type(self).__name__} needs a state that it has had. Received: {dict(state)}"
+            ) from error
+        self.optimizer.lr = lr
 
     def set_state(self, numbers: Mapping[str, Any]) -> None:
         vars(self).update(numbers)
@@ -128,7 +140,7 @@ class Cosine(Schedule):
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:
         super().__init__(optimizer)
         self.T_max = size("Cosine", "T_max", T_max)
-        self.eta_min = positive("Cosine", "eta_min", eta_min, or_zero=True)
+        self.eta_min = nonnegative("Cosine", "eta_min", eta_min)
 
     def at(self, n: int) -> float:
         return between(self.base, self.eta_min, n / self.T_max)
@@ -211,7 +223,7 @@ class OneCycle(Schedule):
         super().__init__(optimizer)
         self.max_lr = positive("OneCycle", "max_lr", max_lr)
         self.total_steps = size("OneCycle", "total_steps", total_steps)
-        self.pct_start = number(pct_start)
+        self.pct_start = real("OneCycle", "pct_start", pct_start)
         if not 1.0 < self.pct_start * self.total_steps < self.total_steps:
             raise ValueError(
                 "OneCycle needs pct_start below 1, and pct_start total_steps above 1 so that there are steps to rise."
@@ -241,7 +253,8 @@ class Plateau(Schedule):
 
     `mode`: "min" or "max", what is better. Better is below best (1 - threshold), or above best (1 + threshold); with
     threshold_mode "abs" below best - threshold, or above best + threshold. After a reduction `cooldown` calls are
-    not counted. A reduction by no more than eps is not made. nan is never better.
+    not counted. A reduction by no more than eps is not made. nan is never better. Keras' waits one call less, and its
+    threshold, min_delta, is "abs".
 
     >>> from autograd import Value
     >>> from nn import SGD
@@ -279,9 +292,9 @@ class Plateau(Schedule):
             if isinstance(calls, bool) or not isinstance(calls, int) or calls < 0:
                 raise ValueError(f"Plateau needs {name} to be an int of at least 0. Received: {name}={calls}")
         self.patience, self.cooldown = patience, cooldown
-        self.threshold = positive("Plateau", "threshold", threshold, or_zero=True)
-        self.min_lr = positive("Plateau", "min_lr", min_lr, or_zero=True)
-        self.eps = positive("Plateau", "eps", eps, or_zero=True)
+        self.threshold = nonnegative("Plateau", "threshold", threshold)
+        self.min_lr = nonnegative("Plateau", "min_lr", min_lr)
+        self.eps = nonnegative("Plateau", "eps", eps)
         self.lr = optimizer.lr
         self.best = math.inf if mode == "min" else -math.inf
         self.bad = self.cooling = 0  # calls without a better metric; calls that are not counted yet
@@ -295,7 +308,8 @@ class Plateau(Schedule):
         if metric is None:
             raise TypeError("Plateau needs a number to judge by: step(metric). Received: none")
         self.n += 1
-        metric, counted = float(metric), self.cooling == 0
+        metric = metric.data if isinstance(metric, Value) else real("Plateau", "metric", metric)
+        counted = self.cooling == 0
         if self.better(metric):
             self.best, self.bad = metric, 0
         else:
@@ -323,12 +337,3 @@ def line(start: float, end: float, share: float) -> float:
 def between(start: float, end: float, share: float) -> float:
     """On half a cosine wave from start, at share 0, to end, at share 1."""
     return end + (start - end) * (1.0 + math.cos(math.pi * share)) / 2.0
-
-
-def positive(owner: str, name: str, x: Any, or_zero: bool = False) -> float:
-    """x as a finite number above 0."""
-    value = number(x)
-    if not (0.0 < value < math.inf or (or_zero and value == 0.0)):
-        bound = "at least" if or_zero else "above"
-        raise ValueError(f"{owner} needs {name} to be finite and {bound} 0. Received: {name}={value:g}")
-    return value

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
-
 from autograd.value import Value
-from autograd.vector import Vector
 
 from . import activations
 from .activations import Activation
+from .checks import shape
 from .containers import Sequential
 from .module import Module, contents, in_use, watching
 from .neuron import Layer, Neuron
@@ -178,10 +176,3 @@ def shown(x: Any) -> str:
     """A shape as it is read: 1 for a number, n for a vector, else (m, n)."""
     sizes = shape(x)
     return str(sizes) if len(sizes) > 1 else str(sizes[0] if sizes else 1)
-
-
-def shape(x: Any) -> tuple[int, ...]:
-    """The sizes of an array, or of nested lists by their first elements."""
-    if isinstance(x, np.ndarray):
-        return tuple(x.shape)
-    return (len(x), *shape(next(iter(x), 0.0))) if isinstance(x, (list, tuple, Vector)) else ()

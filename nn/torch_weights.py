@@ -207,7 +207,7 @@ def paired(owner: str, model: Module, theirs: Any) -> list[tuple[Tensor, str, An
         raise TypeError(
             f"{owner} needs a torch.nn.Module or its state dict. Received: {type(theirs).__name__}"
         )
-    arrays = {key: numbers(owner, key, x) for key, x in state.items()}
+    arrays = {str(key): numbers(owner, key, x) for key, x in state.items()}
     kinds = {f"{path}.".lstrip("."): part for path, part in theirs.named_modules()} if whole else {}
     prefixes: dict[str, str] = {}  # of their keys, by our paths
     pairs: list[tuple[Tensor, str, Any]] = []

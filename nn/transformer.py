@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from autograd.value import Value
+
 from . import activations
 from .attention import MultiHeadAttention, each, padding_mask
+from .checks import entries, function, is_list, real, size
 from .embedding import Embedding
 from .init import generator
-from .losses import is_list
-from .module import Module, in_use, sequence, size
+from .module import Module, in_use, sequence
 from .neuron import Layer
 from .normalization import LayerNorm
 from .positions import SMALL, SinusoidalPositions, plus
@@ -102,6 +104,7 @@ class TransformerBlock(Module):
         if norm not in ("pre", "post"):
             raise ValueError(f'TransformerBlock needs norm to be "pre" or "post". Received: norm={norm!r}')
         self.width, self.heads, self.norm, self.label = width, heads, norm, label
+        normalization = function("TransformerBlock", "normalization", normalization)
         rng = generator(rng)
         more: dict[str, Any] = {"dropout": dropout, "bias": bias, "init": init, "rng": rng}
         self.attention = MultiHeadAttention(width, heads, causal=causal, rotary=rotary, **more)
@@ -176,7 +179,10 @@ class Transformer(Module):
         label: str = "",
     ) -> None:
         self.width, self.label, rng = size("Transformer", "width", width), label, generator(rng)
-        target_tokens = tokens if target_tokens is None else target_tokens
+        tokens, context = size("Transformer", "tokens", tokens), size("Transformer", "context", context)
+        target_tokens = (
+            tokens if target_tokens is None else size("Transformer", "target_tokens", target_tokens)
+        )
         start = SMALL if init is None else init
 
         def stack(**kind: Any) -> list[TransformerBlock]:
@@ -197,10 +203,12 @@ class Transformer(Module):
         self.dropout = Dropout(dropout, rng=rng)
 
     def __call__(self, source: Any, target: Any, length: Any = None) -> list[list[Any]]:
+        source = some(self, source)
         return self.decode(target, self.encode(source, length), padding(length, source))
 
     def encode(self, source: Any, length: Any = None) -> list[list[Any]]:
         """The memory of the source: a vector for each of its places."""
+        source = some(self, source)
         x, mask = self.embedded(self.source, source), padding(length, source)
         for block in self.encoder:
             x = block(x, mask=mask)
@@ -241,6 +249,7 @@ class Transformer(Module):
             raise ValueError(
                 f"{self._named()} needs a length of at most {self.positions.n}. Received: {length}."
             )
+        end = None if end is None else self.target.checked(end)
         rng, target = generator(rng), [start]
         with in_use(self):
             memory = self.encode(source)
@@ -262,6 +271,8 @@ def some(module: Module, tokens: Any, most: int | None = None) -> list[Any]:
     if not is_list(tokens):
         raise TypeError(f"{module._named()} needs a list of tokens. Received: {type(tokens).__name__}.")
     found = [*tokens]
+    if any(map(is_list, found)):
+        raise TypeError(f"{module._named()} needs one list of tokens at a time. Received: lists in a list.")
     if not found or (most is not None and len(found) > most):
         wanted = "at least one token" if most is None else f"1 to {most} tokens"
         raise ValueError(f"{module._named()} needs {wanted}. Received: {len(found)}.")
@@ -286,7 +297,7 @@ def next_token(
     >>> next_token([0.0, 3.0, 1.0], temperature=0.0), next_token([0.0, 3.0, 1.0], top_k=1)
     (1, 1)
     """
-    z = checked_logits(logits, temperature, top_k, top_p)
+    z, temperature, top_p = checked_choice(logits, temperature, top_k, top_p)
     best = np.argsort(-z, kind="stable")[:top_k]
     if temperature == 0.0:
         return int(best[0])
@@ -299,8 +310,16 @@ def next_token(
     return int(best[min(drawn, len(total) - 1)])
 
 
-def checked_logits(logits: Any, temperature: float, top_k: int | None, top_p: float | None) -> Any:
-    z = np.array([float(v) for v in logits])
+def checked_choice(logits: Any, temperature: Any, top_k: Any, top_p: Any) -> tuple[Any, float, float | None]:
+    """The logits as an array, and the numbers as floats."""
+    z = np.array(
+        [
+            float(v) if isinstance(v, Value) else real("next_token", "each logit", v)
+            for v in entries("next_token", "logits", logits)
+        ]
+    )
+    temperature = real("next_token", "temperature", temperature)
+    top_p = None if top_p is None else real("next_token", "top_p", top_p)
     if not z.size or not np.isfinite(z.max()):  # the maximum is nan if one is
         raise ValueError(f"a token is chosen by finite logits, or some of -inf. Received: {z.tolist()}")
     if not temperature >= 0.0:
@@ -309,4 +328,4 @@ def checked_logits(logits: Any, temperature: float, top_k: int | None, top_p: fl
         size("a choice of tokens", "top_k", top_k)
     if top_p is not None and not 0.0 < top_p <= 1.0:
         raise ValueError(f"top_p is above 0 and at most 1. Received: top_p={top_p}")
-    return z
+    return z, temperature, top_p

@@ -10,10 +10,10 @@ import numpy as np
 from autograd.ops import mean
 from autograd.value import Value
 
+from . import checks
 from .attention import each
 from .init import generator, weights
-from .module import Module, grid
-from .module import size as positive  # ViT has a size of its own
+from .module import Module, grid, nested
 from .neuron import Layer
 from .normalization import LayerNorm
 from .positions import SMALL, LearnedPositions
@@ -60,6 +60,8 @@ class ViT(Module):
         label: str = "",
     ) -> None:
         self.size, self.patch, self.channels, places = cut(size, patch, channels)
+        width, classes = checks.size("ViT", "width", width), checks.size("ViT", "classes", classes)
+        normalization = checks.function("ViT", "normalization", normalization)
         if pool not in ("class", "mean"):
             raise ValueError(f'ViT needs pool to be "class" or "mean". Received: pool={pool!r}')
         self.label, rng = label, generator(rng)
@@ -76,7 +78,7 @@ class ViT(Module):
                 width, heads, hidden, norm=norm, activation=activation, normalization=normalization,
                 dropout=dropout, bias=bias, init=init, rng=rng,
             )
-            for _ in range(positive("ViT", "blocks", blocks))
+            for _ in range(checks.size("ViT", "blocks", blocks))
         ]  # fmt: skip
         self.norm_last = normalization(width) if norm == "pre" else None
         self.head = Layer(width, classes, activation="identity", bias=bias, init=init, rng=rng)
@@ -91,7 +93,8 @@ class ViT(Module):
 
     def patches(self, image: Any) -> list[list[Any]]:
         """The patches of an image, row by row, each a list of its numbers."""
-        if self.channels == 1 and np.ndim(image) == 2:
+        image = image if isinstance(image, np.ndarray) else nested(image)
+        if self.channels == 1 and len(checks.shape(image)) == 2:
             image = [image]
         array = grid(self, image, (self.channels, *self.size))
         (h, w), (height, width) = self.patch, self.size
@@ -111,7 +114,7 @@ def cut(image: Any, patch: Any, channels: int) -> tuple[tuple[int, int], tuple[i
     return (
         sides,
         parts,
-        positive("ViT", "channels", channels),
+        checks.size("ViT", "channels", channels),
         (sides[0] // parts[0]) * (sides[1] // parts[1]),
     )
 
@@ -119,4 +122,4 @@ def cut(image: Any, patch: Any, channels: int) -> tuple[tuple[int, int], tuple[i
 def pair(name: str, n: Any) -> tuple[int, int]:
     """Height and width: given as a pair, or as one number for both."""
     h, w = n if isinstance(n, (tuple, list)) and len(n) == 2 else (n, n)
-    return positive("ViT", name, h), positive("ViT", name, w)
+    return checks.size("ViT", name, h), checks.size("ViT", name, w)

@@ -516,9 +516,11 @@ def test_maxout():
     assert maxout([1.0, 2.0, 4.0, 3.0], pieces=4) == [4.0]
     assert maxout([1.0, 2.0], 1) == [1.0, 2.0]
     assert maxout(np.arange(12.0).reshape(2, 6), 3).tolist() == [[2.0, 5.0], [8.0, 11.0]]
-    for n, pieces in ((3, 2), (2, 0), (4, -2)):
-        with pytest.raises(ValueError, match=f"maxout needs a multiple of pieces={pieces} inputs"):
-            maxout([1.0] * n, pieces)
+    with pytest.raises(ValueError, match=r"maxout needs a multiple of pieces=2 inputs\. Received: 3"):
+        maxout([1.0] * 3, 2)
+    for pieces in (0, -2):
+        with pytest.raises(ValueError, match=f"pieces to be at least 1. Received: pieces={pieces}"):
+            maxout([1.0] * 2, pieces)
 
 
 # By name -----------------------------------------------------------------------------------------------------------

@@ -540,7 +540,7 @@ BAD: dict[str, Any] = {
         "up to itself",
     ),
     "rotary": (lambda: rotary([1.0], 1), ValueError, "even size. Received: 1"),
-    "rotary of one": (lambda: rotary(1.0, 1), TypeError, "a vector. Received: float"),
+    "rotary of one": (lambda: rotary(1.0, 1), TypeError, "a list of numbers. Received: float"),
     "too long": (lambda: LearnedPositions(1, 2)(TWO), ValueError, "at most 1 vectors. Received: 2"),
     "too long a wave": (lambda: SinusoidalPositions(1, 2)(TWO), ValueError, "at most 1 vectors. Received: 2"),
     "no places": (lambda: sinusoidal(0, 2), ValueError, "n to be at least 1"),

@@ -116,7 +116,11 @@ def test_names_and_what_else_counts_as_an_initialiser():
         (lambda: init.generator("seed"), TypeError, "rng is None, an int, .* Received: str"),
         (lambda: init.generator(True), TypeError, "Received: bool"),
         (lambda: init.generator(1.5), TypeError, "Received: float"),
-        (lambda: init.normal((2, 2), std=-1.0), ValueError, "at least 0. Received: std=-1.0"),
+        (
+            lambda: init.normal((2, 2), std=-1.0),
+            ValueError,
+            "normal needs std to be finite and at least 0. Received: std=-1",
+        ),
         (lambda: init.he_normal((3,)), ValueError, r"weights have a shape .* Received: \(3,\)"),
         (
             lambda: init.weights(lambda shape, rng: [1.0], (1, 2), 0),

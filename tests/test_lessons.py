@@ -46,7 +46,16 @@ def small(tmp_path, monkeypatch):
 
 
 def test_the_lessons_in_their_order():
-    assert list(LESSONS) == ["biology", "neuron", "engine", "activations", "layers", "convolution"]
+    assert list(LESSONS) == [
+        "biology",
+        "neuron",
+        "engine",
+        "activations",
+        "layers",
+        "convolution",
+        "attention",
+        "together",
+    ]
     assert [name for name, lesson in LESSONS.items() if not lesson.path.exists()] == []
 
 

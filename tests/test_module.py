@@ -271,3 +271,15 @@ def test_a_watched_call_is_told_once():
     with nn.watching(lambda module, inputs, output: told.append(type(module).__name__)):
         assert nn.Sequential(nn.Layer(1, 1)).batch([[1.0]])
     assert told == ["Neuron", "Layer"]
+
+
+def test_a_slice_of_a_sequential_does_not_rename_its_layers():
+    net = nn.Sequential(nn.Layer(2, 3), nn.Layer(3, 3), nn.Layer(3, 1), label="net")
+    before = [(path, part._named()) for path, part in net.named_modules()]
+    part = net[1:]
+    assert isinstance(part, nn.Sequential)
+    assert [*part] == net.layers[1:]
+    assert part.label == "net"
+    assert [(path, part._named()) for path, part in net.named_modules()] == before
+    with pytest.raises(ValueError, match=r"^layers\.2: Layer\(3, 1\) needs 3 inputs"):
+        net.layers[2]([1.0])

@@ -3,6 +3,7 @@
 import inspect
 import itertools
 import pickle
+import re
 from collections.abc import Callable
 from copy import deepcopy
 from typing import Any, NamedTuple
@@ -343,3 +344,19 @@ def test_batch_norm_takes_samples_together():
         norm.batch([[1.0, 2.0, 3.0]])
     with pytest.raises(ValueError, match=r"momentum from 0 to 1. Received: momentum=2"):
         nn.BatchNorm(2, momentum=2.0)
+
+
+PLAIN = {"Module", "Neuron", "Layer", "Sequential", "Flatten", "Standardize", "MinMax"}  # nobody's invention
+SOURCES = {
+    name: x
+    for name in nn.__all__
+    if inspect.isclass(x := getattr(nn, name)) and issubclass(x, (nn.Module, nn.Optimizer))
+    if name not in PLAIN | {"Optimizer"}
+} | {name: f for name, f in nn.init.INITIALISERS.items() if "_" in name or name == "orthogonal"}
+
+
+@pytest.mark.parametrize("name", [*SOURCES, "attention", "sinusoidal", "rotary"])
+def test_docstring_cites_its_source(name):
+    text = inspect.getdoc(SOURCES.get(name) or getattr(nn, name))
+    assert text
+    assert re.search(r"[A-Z][a-z]+\D{2,40}\b(19|20)\d\d\b", text), text

@@ -707,7 +707,7 @@ BAD: dict[str, Any] = {
     "patch": (lambda: ViT(5, 2, 3), ValueError, "patches that divide the image. Received: size=5, patch=2"),
     "pool": (lambda: ViT(4, 2, 3, pool="max"), ValueError, "Received: pool='max'"),
     "size": (lambda: ViT((4, 0), 2, 3), ValueError, "size to be at least 1"),
-    "classes": (lambda: ViT(4, 2, 0), ValueError, "nout to be at least 1"),
+    "classes": (lambda: ViT(4, 2, 0), ValueError, "ViT needs classes to be at least 1. Received: classes=0"),
     "image": (lambda: ViT(4, 2, 3)(np.zeros((4, 5))), ValueError, "ViT(4, patch=2) needs an array of shape (1, 4, 4)"),
     "channels": (lambda: ViT(4, 2, 3, channels=2)(np.zeros((4, 4))), ValueError, "shape (2, 4, 4)"),
 }  # fmt: skip
