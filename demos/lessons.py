@@ -48,6 +48,7 @@ TABLE = [
     Lesson("engine", "Build the engine live", 5),
     Lesson("activations", "Activation functions", 10),
     Lesson("layers", "Layers and networks", 10),
+    Lesson("training", "Training dynamics", 20),
     Lesson("convolution", "Convolution", 60),
     Lesson("attention", "Attention and transformers", 60),
     Lesson("together", "Putting them together", 60),

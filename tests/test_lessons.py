@@ -52,6 +52,7 @@ def test_the_lessons_in_their_order():
         "engine",
         "activations",
         "layers",
+        "training",
         "convolution",
         "attention",
         "together",
