@@ -1,7 +1,7 @@
 """Attention as a soft dictionary, what positions and masks do, and one block that is a GPT, a BERT and a ViT."""
 
 # %% [markdown]
-# # 11. Attention and transformers
+# # Attention and transformers
 # A recurrent network has to carry what it may need later through every step between. Attention lets each place of a
 # sequence look at the others directly, and learns where to look.
 
@@ -370,10 +370,10 @@ for name, some in vits.items():
         )
 
 # %% [markdown]
-# A bag of patches is right 55 to 60 times in a hundred, whatever their order. With positions it is 92 to 95 times; but
-# then the order is all-important, and shuffled images are little more than guessed at. A CNN of this size gets 98%
-# right (lesson 12). That neighbours belong together is built into a convolution; a ViT has to learn it, and 1,347
-# images are not many to learn it from.
+# A bag of patches is right 55 to 60 times in a hundred, whatever their order. With positions it is 92 to 95 times;
+# but then the order is all-important, and shuffled images are little more than guessed at. A CNN of this size gets
+# 98% right (`demos/together.py`). That neighbours belong together is built into a convolution; a ViT has to learn it,
+# and 1,347 images are not many to learn it from.
 #
 # ## Where they look
 # Every attention can be asked for its weights. Four heads of the BERT over a name, and what the ViT's class place

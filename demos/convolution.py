@@ -1,7 +1,7 @@
 """One neuron shared by all places of an image: few parameters, a gradient that is a sum, patterns found anywhere."""
 
 # %% [markdown]
-# # 9. Convolution
+# # Convolution
 # A layer that reads an image as a list of pixels does not know which of them are neighbours, and what it learns about
 # one corner says nothing to it about the next. A convolution is one neuron that reads a small window, and then the
 # next window, with the same weights, until it has been everywhere.

@@ -1,7 +1,7 @@
 """Neurons side by side are a layer, layers in a row are a network; the last one is chosen by the task."""
 
 # %% [markdown]
-# # 5. Layers and networks
+# # Layers and networks
 # One neuron draws one straight line. Many of them, side by side and in a row, draw anything else.
 
 # %%

@@ -1,7 +1,7 @@
 """Parts put together: a CNN that feeds a GRU, a ViT from its pieces, a table of all, and where a model goes next."""
 
 # %% [markdown]
-# # 12. Putting them together
+# # Putting them together
 # A module is what has parameters and can be called, and a module may hold modules. So anything that has been shown
 # fits into anything else: this lesson feeds a GRU by a CNN, puts a ViT together from its pieces, compares what the
 # lessons have shown on one task, and takes a trained model onward.

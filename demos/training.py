@@ -1,7 +1,7 @@
 """What becomes of signals and gradients in many layers: they vanish, explode or stay, and units die."""
 
 # %% [markdown]
-# # 6. Training dynamics
+# # Training dynamics
 # Forward, each layer multiplies the signal; backward, each layer multiplies the gradient. A factor of 1/4 in twenty
 # layers is 10^-12, a factor of 4 is 10^12: much of what a deep network can learn is decided before its first step.
 
