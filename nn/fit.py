@@ -314,12 +314,10 @@ class Run:
     def generators(self) -> dict[str, Any]:
         """All that random numbers come from: of parts such as `Dropout`, of programs, Python's, that of shuffling."""
         own = {part._named(): vars(part).get("rng") for part in self.parts}
-        found = {name: rng for name, rng in own.items() if isinstance(rng, GENERATORS)}
+        known = (random.Random, np.random.Generator)
+        found = {name: rng for name, rng in own.items() if isinstance(rng, known)}
         programs = {"steps": self.step.rng, "evaluation": self.evaluation.rng}
         return {**found, **programs, "Python": random, "shuffling": self.loader.rng}
-
-
-GENERATORS = (random.Random, np.random.Generator)
 
 
 def state_of(rng: Any) -> Any:

@@ -597,16 +597,6 @@ def test_any_function():
     assert nn.Neuron(2, activation=square, init="ones")([1.0, 2.0]).data == 9.0
 
 
-@pytest.fixture
-def catalogue():
-    """What a test registers goes again."""
-    kept = [(table, dict(table)) for table in (ACTIVATIONS, activations.NAMES, activations.FUNCTIONS)]
-    yield
-    for table, before in kept:
-        table.clear()
-        table.update(before)
-
-
 @pytest.mark.usefixtures("catalogue")
 def test_register():
     cube = register(lambda x: x * x * x, "cube", aliases=["third_power"], init="he", monotone=True)
