@@ -49,6 +49,7 @@ TABLE = [
     Lesson("activations", "Activation functions", 10),
     Lesson("layers", "Layers and networks", 10),
     Lesson("training", "Training dynamics", 20),
+    Lesson("depth", "Depth and width", 15),
     Lesson("convolution", "Convolution", 60),
     Lesson("recurrence", "Recurrence", 40),
     Lesson("attention", "Attention and transformers", 60),

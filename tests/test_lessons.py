@@ -53,6 +53,7 @@ def test_the_lessons_in_their_order():
         "activations",
         "layers",
         "training",
+        "depth",
         "convolution",
         "recurrence",
         "attention",
