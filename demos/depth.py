@@ -226,7 +226,7 @@ for name, (decay, dropout, stop) in remedies.items():
 fig, axes = plt.subplots(1, 4, figsize=(12, 3.2), layout="constrained")
 for ax, (name, model) in zip(axes, models.items(), strict=True):
     nn.plots.decision_boundary(model, X, y, ax=ax)
-    ax.set_title(f"{name}: new points {found[name][-1][2]:.0%}", loc="left")
+    ax.set_title(f"{name}: {found[name][-1][2]:.0%} right", loc="left")
 fig.savefig(folder / "depth-by-heart.png", dpi=120)
 print("picture:", folder / "depth-by-heart.png")
 
