@@ -6,64 +6,88 @@ import pytest
 import autograd
 import nn
 
-MOONS_STEPS = 600
+
+def matrices(model):
+    """W and b of each layer."""
+    return [
+        (
+            np.array([[w.data for w in n.w] for n in layer.neurons]),
+            np.array([n.b.data for n in layer.neurons]),
+        )
+        for layer in model.layers
+    ]
 
 
 def by_hand(model, x):
-    """The norm of each hidden layer's gradient, weights and biases, from the outputs of the layers by matrices."""
-    matrices = [np.array([[w.data for w in n.w] for n in layer.neurons]) for layer in model.layers]
-    biases = [np.array([n.b.data for n in layer.neurons]) for layer in model.layers]
-    inputs, sums = [np.asarray(x)], []
-    for W, b in zip(matrices, biases, strict=True):
-        sums.append(W @ inputs[-1] + b)
-        inputs.append(1 / (1 + np.exp(-sums[-1])))
-    norms, above = [], matrices[-1][0]
-    for k in reversed(range(len(matrices) - 1)):
-        out = inputs[k + 1]
-        delta = above * out * (1 - out)
-        norms.append(float(np.sqrt(np.sum(np.outer(delta, inputs[k]) ** 2) + np.sum(delta**2))))
-        above = delta @ matrices[k]
+    """The norm of each layer's gradient, weights and biases, of sigmoids and a linear output, by the chain rule."""
+    layers = matrices(model)
+    inputs = [np.asarray(x)]
+    for W, b in layers[:-1]:
+        inputs.append(1 / (1 + np.exp(-(W @ inputs[-1] + b))))
+    norms, delta = [], np.ones(1)  # the slope of the output by each sum of the layer
+    for (W, _), read in reversed([*zip(layers, inputs, strict=True)]):
+        norms.append(np.sqrt(np.sum(delta**2) * (1 + np.sum(read**2))))
+        delta = (delta @ W) * read * (1 - read)
     return norms[::-1]
 
 
-def test_the_gradients_are_those_of_the_chain_rule(lesson):
-    model = lesson["network"]("sigmoid", "xavier", 5, 3)
-    norms = lesson["gradients"](model, 3)
+@pytest.mark.parametrize("depth", [1, 5])
+def test_the_gradients_are_those_of_the_chain_rule(lesson, depth):
+    model = lesson["network"]("sigmoid", "xavier", depth, 3)
     x = np.random.default_rng(103).normal(size=lesson["width"])
-    np.testing.assert_allclose(norms, by_hand(model, x), rtol=1e-10)
+    np.testing.assert_allclose(lesson["gradients"](model, 3), by_hand(model, x), rtol=1e-10)
 
 
 def test_sigmoids_vanish_and_the_others_do_not(lesson):
     ratios = lesson["ratios"]
-    for depth, expected in ((5, 4e-3), (10, 4e-6), (20, 4e-12)):  # 1/4 for each layer
-        assert expected / 5 < ratios["sigmoid, Xavier", depth][0] < 5 * expected
-    for name in ("tanh, Xavier", "ReLU, He", "sigmoid, Xavier, skips"):
-        for depth in (5, 10, 20):
-            assert 0.1 < ratios[name, depth][0] < 10, (name, depth)
+    for depth in (5, 10, 20):
+        assert 0.3 < ratios["sigmoid, Xavier", depth][0] * 4**depth < 3
+        for name in ("tanh, Xavier", "ReLU, He"):
+            assert 0.25 < ratios[name, depth][0] < 4, (name, depth)
+        assert 0.02 < ratios["sigmoid, Xavier, skips", depth][0] < 0.2
+
+
+@pytest.mark.parametrize("seed", range(1, 5))  # the lesson's quick mode has the first
+def test_so_do_other_seeds(lesson, seed):
+    for name, low, high in (
+        ("sigmoid, Xavier", 3e-7, 3e-6), ("tanh, Xavier", 0.25, 4), ("ReLU, He", 0.25, 5),
+    ):  # fmt: skip
+        first, *_, last = lesson["gradients"](lesson["kinds"][name](depth=10, seed=seed), seed)
+        assert low < first / last < high, name
 
 
 def test_ten_layers_learn_but_for_sigmoids(lesson):
     deep = lesson["deep"]
-    assert deep["sigmoid, Xavier"][0] == pytest.approx(np.log(2), abs=1e-3)
-    assert min(right for name, (_, right) in deep.items() if name != "sigmoid, Xavier") > 0.85
+    assert deep["sigmoid, Xavier"][0][0] == pytest.approx(np.log(2), abs=1e-4)
+    for name in ("tanh, Xavier", "ReLU, He"):
+        loss, right = deep[name][0]
+        assert loss < 0.2, name
+        assert right == 1.0, name
 
 
-def test_signals_are_multiplied_as_the_variance_says(lesson):
-    for name, (_, variance) in lesson["starts"].items():
-        expected = (lesson["width"] * variance / 2) ** lesson["depth"]
-        found = lesson["forward"][name][0]
-        assert abs(np.log10(found / expected)) < 3, (
-            name
-        )  # single networks scatter, over 71 orders of magnitude
+def test_signals_are_those_of_products_of_matrices(lesson):
+    for name, (init, _) in lesson["starts"].items():
+        signals = np.random.default_rng(100).normal(size=(8, lesson["width"]))
+        expected = []
+        for W, b in matrices(lesson["network"]("relu", init, lesson["depth"], 0))[:-1]:
+            signals = np.maximum(signals @ W.T + b, 0)
+            expected.append(np.mean(signals**2))
+        np.testing.assert_allclose(lesson["courses"][name][0], expected, rtol=1e-10)
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_the_first_layer_keeps_the_mean_square(lesson, seed):
-    """(n v / 2) for one layer, by many samples and neurons: wide enough to hold to a tenth."""
-    rng = np.random.default_rng(seed)
-    W = np.array(nn.init.he_normal((400, 400), rng=rng))
-    out = np.maximum(W @ rng.normal(size=(400, 200)), 0)
-    assert np.mean(out**2) == pytest.approx(1.0, rel=0.1)
+@pytest.mark.parametrize("name", ["He", "Xavier", "N(0, 0.01^2)", "U(-1, 1)"])
+def test_signals_are_multiplied_as_the_variance_says(lesson, name):
+    """By n v / 2 a layer, on average over many networks: of three layers, for over twenty few make all of a mean."""
+    init, variance = lesson["starts"][name]
+    width, rng = lesson["width"], np.random.default_rng(0)
+    found = []
+    for _ in range(2000):
+        signal = rng.normal(size=width)
+        for _ in range(3):
+            signal = np.maximum(nn.init.weights(init, (width, width), rng) @ signal, 0)
+        found.append(np.mean(signal**2))
+    assert np.mean(found) == pytest.approx((width * variance / 2) ** 3, rel=0.1)
+    assert np.median(found) < np.mean(found)  # most are below
 
 
 def test_dead_units_get_no_gradient_at_all(lesson):
@@ -73,16 +97,29 @@ def test_dead_units_get_no_gradient_at_all(lesson):
 
 
 def test_who_recovers(lesson):
-    recovered = lesson["recovered"]
-    for (how, activation), rows in recovered.items():
-        for before, after, right in rows:
-            if activation == "relu":
-                assert before > 10, how
-                assert after > 10, how
-            if activation == "leaky_relu":
-                assert (before, after, right) == (0, 0, 1.0), how
-    assert all(right == 1.0 for *_, right in recovered["biases of -3", "elu"])
-    assert all(right == 0.5 for *_, right in recovered["biases of -3", "relu"])
+    recovered = {key: rows[0] for key, rows in lesson["recovered"].items()}
+    biases, rate = lesson["ways"]
+    before, after, right = recovered[biases, "relu"]
+    assert (before, after, right) == (lesson["for_moons"], lesson["for_moons"], 0.5)
+    assert recovered[biases, "leaky_relu"] == recovered[biases, "elu"] == (0, 0, 1.0)
+    before, after, _ = recovered[rate, "relu"]
+    assert 16 <= before <= after
+    assert recovered[rate, "leaky_relu"] == (0, 0, 1.0)
+    before, _, right = recovered[rate, "elu"]  # this seed is one of two that do not
+    assert before > 0
+    assert right < 0.9
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_three_steps_at_a_rate_of_5(lesson, seed):
+    """Most ReLUs die, and were not dead before; two of the five networks of ELUs are thrown far away."""
+    damaged, X, rate = lesson["damaged"], lesson["X"], lesson["ways"][1]
+    unhurt = nn.MLP(2, [16, 16, 1], activation="relu", init="he", rng=seed)
+    assert len(nn.dead_units(unhurt, X).total.dead) <= 3
+    assert len(nn.dead_units(damaged("relu", rate, seed), X).total.dead) >= 12
+    thrown = np.linalg.norm([p.data for p in damaged("elu", rate, seed).parameters()])
+    assert (thrown > 1000) == (seed in (0, 2))
+    assert thrown > 1000 or thrown < 200
 
 
 def test_death_is_for_the_data_seen(lesson):
@@ -123,15 +160,24 @@ def test_exercise_halved_weights(lesson):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_exercise_tanh_saturates(lesson, seed):
-    """It does not explode, but more than a quarter of the outputs stand where it is flat; with Xavier's, none."""
+    """More than a quarter of the outputs stand where it is flat, with Xavier's weights hardly any; and on the way back
+    the large weights win over the flat slopes: the gradient explodes."""
     data = np.random.default_rng(seed).normal(size=(8, lesson["width"]))
 
     def share(init):
         report = nn.saturation(lesson["network"]("tanh", init, 20, seed), data)
         return np.mean([row.share for row in [*report.values()][:-1]])
 
+    model = lesson["network"]("tanh", "uniform", 20, seed)
+    signals, flat = data, []
+    for W, b in matrices(model)[:-1]:
+        signals = np.tanh(signals @ W.T + b)
+        flat.append(np.mean(1 - signals**2 < 0.01))
+    assert share("uniform") == pytest.approx(np.mean(flat), abs=1e-3)
     assert 0.25 < share("uniform") < 0.32
     assert share("xavier") < 0.01
+    first, *_, last = lesson["gradients"](model, seed)
+    assert first > 10 * last
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -141,6 +187,6 @@ def test_exercise_wake_the_dead(lesson, seed):
         for neuron in layer.neurons:
             neuron.b.data = 0.0
     step = nn.train_step(model, nn.binary_cross_entropy, nn.Adam(model.parameters(), lr=0.02))
-    for _ in range(MOONS_STEPS):
+    for _ in range(600):
         step(X, y)
     assert nn.metrics.accuracy(autograd.compile(model, batch=True)(X), y) == 1.0
