@@ -125,6 +125,10 @@ def test_three_steps_at_a_rate_of_5(lesson, seed):
 def test_death_is_for_the_data_seen(lesson):
     assert lesson["woken"]
     assert all(": layers.1." in unit for unit in lesson["woken"])  # the first layer's inputs do not change
+    for unit in lesson["woken"]:
+        seed, path = unit.removeprefix("seed ").split(": ")
+        fresh = nn.MLP(2, [16, 16, 1], activation="relu", rng=int(seed))
+        assert path in nn.dead_units(fresh, lesson["X"]).total.dead
     assert lesson["for_larger"] < lesson["for_moons"] / 2
 
 
