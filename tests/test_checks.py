@@ -446,6 +446,17 @@ def test_a_padding_mask_checks_its_length_at_run_time(length):
         masked(np.array([length]))
 
 
+def test_dropout_of_everything_is_0():
+    assert nn.Dropout(1.0)([1.0, 2.0]) == [0.0, 0.0]
+    assert [float(y) for y in nn.Dropout(1.0)([Value(1.0), Value(2.0)])] == [0.0, 0.0]
+
+
+def test_a_residual_of_an_array_is_an_array():
+    y = nn.Residual(lambda x: [2.0 * v for v in x])(np.array([1.0, 2.0]))
+    assert isinstance(y, np.ndarray)
+    assert y.tolist() == [3.0, 6.0]
+
+
 def test_dropout_of_ints_is_not_cut_to_ints():
     x = np.arange(1, 9)
     kept = nn.Dropout(0.3, rng=0)(x)

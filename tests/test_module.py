@@ -283,3 +283,11 @@ def test_a_slice_of_a_sequential_does_not_rename_its_layers():
     assert [(path, part._named()) for path, part in net.named_modules()] == before
     with pytest.raises(ValueError, match=r"^layers\.2: Layer\(3, 1\) needs 3 inputs"):
         net.layers[2]([1.0])
+
+
+def test_buffers_have_paths():
+    norm = nn.BatchNorm(2)
+    own = ["running_mean[0]", "running_mean[1]", "running_variance[0]", "running_variance[1]"]
+    assert [name for name, _ in norm.named_buffers()] == own
+    net = nn.Sequential(nn.Layer(2, 2), norm)
+    assert [name for name, _ in net.named_buffers()] == [f"layers.1.{name}" for name in own]

@@ -118,6 +118,22 @@ def test_plateau():
     assert path_of(schedule, 9, metrics) == [0.8, 0.8, 0.8, 0.4, 0.4, 0.4, 0.4, 0.2, 0.2, 0.2]
     upwards = schedules.Plateau(optimizer(), "max", factor=0.5, patience=0, threshold=0.5)
     assert path_of(upwards, 4, [1.0, 1.4, 1.6, 3.0]) == [0.8, 0.8, 0.4, 0.4, 0.4]
+    for mode, threshold_mode, bound in (
+        ("min", "rel", 1.0),
+        ("min", "abs", 1.5),
+        ("max", "rel", 3.0),
+        ("max", "abs", 2.5),
+    ):
+        options: Any = {
+            "mode": mode,
+            "threshold_mode": threshold_mode,
+            "threshold": 0.5,
+            "factor": 0.5,
+            "patience": 0,
+        }
+        beyond = bound + (1e-9 if mode == "max" else -1e-9)
+        assert path_of(schedules.Plateau(optimizer(), **options), 2, [2.0, beyond]) == [0.8, 0.8, 0.8]
+        assert path_of(schedules.Plateau(optimizer(), **options), 2, [2.0, bound]) == [0.8, 0.8, 0.4]
     lowest = schedules.Plateau(optimizer(), factor=0.5, patience=0, min_lr=0.3)
     assert path_of(lowest, 4, [1.0] * 4) == [0.8, 0.8, 0.4, 0.3, 0.3]
 

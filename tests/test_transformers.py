@@ -313,6 +313,8 @@ def test_transformer_generates():
         target.append(int(data(model([1, 2, 3], target))[-1].argmax()))
     assert found == target[1:]
     assert model.generate([1, 2, 3], start=0, length=5, end=found[2]) == found[: found.index(found[2])]
+    other = next(t for t in range(4) if model.generate([1, 2, 3], start=t, length=1) != [t])
+    assert model.generate([1, 2, 3], start=other, length=3, end=other)  # the start does not end it
     drawn = [model.generate([1, 2, 3], start=0, length=6, temperature=9.0, rng=seed) for seed in (0, 0, 1)]
     assert drawn[0] == drawn[1] != drawn[2]
 
@@ -427,6 +429,18 @@ def test_generating_takes_the_most_probable_or_draws():
     assert model.generate([1, 2], 8, temperature=1e-9, rng=0) == tokens[2:]
     assert model.generate([1, 2], 8, top_k=1, rng=0) == tokens[2:]
     assert model.generate([1, 2], 8, top_p=1e-6, rng=0) == tokens[2:]
+
+
+def test_positions_are_what_was_asked_for():
+    kinds = {"learned": nn.LearnedPositions, "sinusoidal": nn.SinusoidalPositions, "rotary": None, None: None}
+    for positions, kind in kinds.items():
+        model = GPT(5, 4, 2, context=4, positions=positions, rng=0)
+        assert model.positions is None if kind is None else isinstance(model.positions, kind)
+        assert model.blocks[0].attention.rotary == (positions == "rotary")
+        rows = data(model([1, 1, 1]))
+        assert np.allclose(rows, rows[0]) == (
+            kind is None
+        )  # rotary tells relative places, here of equal values
 
 
 def test_generating_records_nothing_and_drops_nothing():
@@ -553,6 +567,7 @@ def test_masked_is_devlins():
     model, rng = BERT(50, width=4, heads=2), random.Random(0)
     tokens = [*range(1, 41)]
     counts, n = np.zeros(3), 0
+    strangers: list[int] = []
     for _ in range(200):
         hidden, chosen = model.masked(tokens, mask=49, rng=rng)
         assert sum(chosen) == 6  # 15% of 40
@@ -564,7 +579,9 @@ def test_masked_is_devlins():
                 n += 1
                 counts += [now == 49, now not in (49, token), now == token]
                 assert 0 <= now < 50
+                strangers += [now] if now not in (49, token) else []
     assert n == 1200
+    assert len({*strangers}) > 20  # of all tokens
     np.testing.assert_allclose(counts / n, [0.8, 0.1, 0.1], atol=0.035)
     assert (
         model.masked(tokens, 49, rng=3) == model.masked(tokens, 49, rng=3) != model.masked(tokens, 49, rng=4)
@@ -692,6 +709,7 @@ BAD: dict[str, Any] = {
     "temperature": (lambda: next_token(LOGITS, -1.0), ValueError, "at least 0. Received: temperature=-1.0"),
     "top_k": (lambda: next_token(LOGITS, top_k=0), ValueError, "top_k to be at least 1"),
     "top_p": (lambda: next_token(LOGITS, top_p=0.0), ValueError, "Received: top_p=0.0"),
+    "top_p above 1": (lambda: next_token(LOGITS, top_p=1.5), ValueError, "Received: top_p=1.5"),
     "nan": (lambda: next_token([0.0, math.nan]), ValueError, "finite logits"),
     "only minus infinity": (lambda: next_token([-math.inf]), ValueError, "Received: [-inf]"),
     "no logits": (lambda: next_token([]), ValueError, "Received: []"),
