@@ -134,9 +134,19 @@ def digest(text: str) -> str:
     return "'sha256-" + b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
 
 
-def page(data: dict[str, Any], theme: str) -> str:
-    """The HTML, with a policy that lets nothing be loaded from anywhere and no other script run."""
-    style, script = ((FOLDER / name).read_text(encoding="utf-8") for name in ("explorer.css", "explorer.js"))
+def page(data: dict[str, Any], theme: str, folder: Path = FOLDER, name: str = "explorer") -> str:
+    """The HTML, with a policy that lets nothing be loaded from anywhere and no other script run.
+
+    A page is `shared` in the folder of this package, and what of it is its own in `folder`, under its `name`: style,
+    script and what stands between the head of the file and the stepper at the foot.
+    """
+
+    def both(ending: str) -> list[str]:
+        files = (FOLDER / f"shared.{ending}", folder / f"{name}.{ending}")
+        return [file.read_text(encoding="utf-8") for file in files]
+
+    style, script = "\n".join(both("css")), "\n".join(['"use strict";\n(() => {', *both("js"), "})();"])
+    frame, body = both("html")
     policy = f"default-src 'none'; style-src {digest(style)}; script-src {digest(script)}"
     policy += "; base-uri 'none'; form-action 'none'"
     pieces = {
@@ -149,12 +159,12 @@ def page(data: dict[str, Any], theme: str) -> str:
         "script": script,
         "data": embedded(data),
     }
-    template = (FOLDER / "explorer.html").read_text(encoding="utf-8")
+    template = frame.replace("{{body}}", body)
     return re.sub(r"\{\{(\w+)\}\}", lambda found: pieces[found[1]], template)
 
 
 class Page:
-    """An explorer as text: a notebook shows it in a frame of its own; `html` is the whole file."""
+    """A page as text: a notebook shows it in a frame of its own; `html` is the whole file."""
 
     def __init__(self, html: str, title: str) -> None:
         self.html, self.title = html, title
@@ -204,20 +214,30 @@ def explore(
     outputs = outputs_of(output, "explore")
     if level not in ("auto", *LEVELS):
         raise ValueError(f"level is one of auto, {', '.join(LEVELS)}. Received: level={level!r}")
-    if theme not in ("auto", *THEMES):
-        raise ValueError(f"theme is one of auto, {', '.join(THEMES)}. Received: theme={theme!r}")
-    if not isinstance(title, str):
-        raise TypeError(f"a title is a str. Received: {type(title).__name__}")
+    check(title, theme)
     if not isinstance(max_nodes, int) or max_nodes < 1:
         raise ValueError(f"max_nodes is an int of at least 1. Received: max_nodes={max_nodes!r}")
-    target = None if path is None else Path(path)
-    if target and target.suffix.lower() not in (".html", ".htm"):
-        raise ValueError(f"a page's file must end in .html. Received: {str(path)!r}")
+    target = None if path is None else target_of(path)
     title = title or (f"Graph of {outputs[0].label}" if outputs[0].label else "Computation graph")
     text = page(contents(outputs, title, level, max_nodes), theme)
     if target is None:
         return Page(text, title)
     save(text, target)
+    return target
+
+
+def check(title: Any, theme: Any) -> None:
+    if theme not in ("auto", *THEMES):
+        raise ValueError(f"theme is one of auto, {', '.join(THEMES)}. Received: theme={theme!r}")
+    if not isinstance(title, str):
+        raise TypeError(f"a title is a str. Received: {type(title).__name__}")
+
+
+def target_of(path: str | os.PathLike[str]) -> Path:
+    """The path, if a page may stand there."""
+    target = Path(path)
+    if target.suffix.lower() not in (".html", ".htm"):
+        raise ValueError(f"a page's file must end in .html. Received: {str(path)!r}")
     return target
 
 

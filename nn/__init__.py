@@ -26,6 +26,7 @@ from .neuron import MLP, Fit, Layer, McCullochPitts, Neuron, Perceptron
 from .normalization import BatchNorm, LayerNorm, MinMax, RMSNorm, Standardize
 from .optim import SGD, Adagrad, Adam, AdamW, Lion, Optimizer, RMSprop, clip_grad_norm, clip_grad_value
 from .positions import LearnedPositions, SinusoidalPositions, rotary, sinusoidal
+from .recording import Recording
 from .recurrence import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 from .regularization import Dropout
 from .saving import load, load_arrays, save, state_arrays
@@ -77,6 +78,7 @@ __all__ = [
     "RMSNorm",
     "RMSprop",
     "RNNCell",
+    "Recording",
     "Residual",
     "Sequential",
     "SinusoidalPositions",

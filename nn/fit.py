@@ -35,6 +35,7 @@ from .losses import cross_entropy, nll
 from .module import Module, contents
 from .optim import Optimizer
 from .progress import progress_of
+from .recording import Recording, recordings
 from .saving import load, save
 from .schedules import Plateau, Schedule
 from .training import TrainStep, required_arguments
@@ -59,6 +60,7 @@ def fit(
     schedule_every: str = "epoch",
     dtype: Any = "float64",
     progress: Any = "auto",
+    record: Any = None,
     resume: str | os.PathLike[str] | None = None,
 ) -> History:
     """Train the model on samples X with targets y; returns the losses and metrics of each epoch.
@@ -107,7 +109,9 @@ def fit(
         `schedule` moves on after each epoch or, with schedule_every="batch", each step. A `Plateau` gets "val_loss", or
         without validation "loss"; in mode "max" the first metric. `callbacks`: `Callback`s, such as `EarlyStopping`
         and `Checkpoint`, or functions of the `Run`, called after each epoch. `progress`: "bar", by tqdm; "lines", about
-        20; False, nothing; "auto", a bar if tqdm is installed and stderr a terminal, else lines.
+        20; False, nothing; "auto", a bar if tqdm is installed and stderr a terminal, else lines. `record`: a path that
+        ends in .html, where at the end, also that of Ctrl-C, a page is written on which weights, activations, losses
+        and the decision boundary move over the epochs; or an `nn.Recording`, which has more to choose.
 
     How it goes on
         `resume`: a file of `Checkpoint`, from which the model, optimiser, schedule, callbacks, history and generators
@@ -136,7 +140,10 @@ def fit(
         epochs=epochs,
         schedule=schedule,
         schedule_every=schedule_every,
-        callbacks=[*sorted(map(as_callback, callbacks), key=is_checkpoint), *progress_of(progress)],
+        callbacks=[
+            *sorted(dict.fromkeys([*map(as_callback, callbacks), *recordings(record)]), key=rank),
+            *progress_of(progress),
+        ],
     )
     run.go([] if resume is None else run.load(resume))
     return run.history
@@ -623,6 +630,6 @@ def judged_by(optimizer: Optimizer, schedule: Any, every: str, names: list[str])
     return validated[1:2]
 
 
-def is_checkpoint(callback: Callback) -> bool:
-    """Checkpoints come after what the other callbacks do."""
-    return isinstance(callback, Checkpoint)
+def rank(callback: Callback) -> int:
+    """A recording shows what the other callbacks have done, and checkpoints come last: they save it, too."""
+    return 2 if isinstance(callback, Checkpoint) else 1 if isinstance(callback, Recording) else 0

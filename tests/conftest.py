@@ -1,8 +1,12 @@
 """What several files of tests need."""
 
+from pathlib import Path
+
 import pytest
 
 from nn import activations
+
+from .browser import Browser, missing
 
 
 @pytest.fixture
@@ -15,3 +19,28 @@ def catalogue():
     for table, before in kept:
         table.clear()
         table.update(before)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if lacking := missing():
+        pytest.skip(f"the page was not tried in a browser; {lacking}")
+    with Browser() as found:
+        found.prefer(reduced_motion="reduce")
+        yield found
+
+
+@pytest.fixture
+def visit(browser):
+    """Opens the file of a page; in the end, nothing was complained of or asked of the network."""
+
+    def opened(path):
+        browser.open(path)
+        paths.append(path)
+        return browser
+
+    paths: list[Path] = []
+    yield opened
+    assert browser.complaints() == []
+    assert {*browser.requests()} == {path.resolve().as_uri() for path in paths}
+    browser.size(1280, 800)

@@ -22,8 +22,6 @@ from autograd.levels import LEVELS, Recorded
 from autograd.selection import collect
 from nn import LSTM, MLP, Layer, Neuron
 
-from .browser import Browser, missing
-
 HOSTILE = {
     "script": "<script>document.title = 'owned'</script>",
     "end": "</script><img src=x onerror=\"document.title='owned'\">",
@@ -424,7 +422,10 @@ def test_errors_say_what_must_hold_and_what_was_received(kind, message, wrong):
 
 
 def test_the_page_is_made_of_files_that_a_person_reads():
-    assert sorted(p.name for p in FOLDER.iterdir()) == ["explorer.css", "explorer.html", "explorer.js"]
+    kinds = ("css", "html", "js")
+    assert {p.name for p in FOLDER.iterdir()} == {
+        f"{n}.{kind}" for n in ("explorer", "shared") for kind in kinds
+    }
     for path in FOLDER.iterdir():
         assert path.stat().st_size < 60_000
 
@@ -432,30 +433,10 @@ def test_the_page_is_made_of_files_that_a_person_reads():
 # In a browser -----------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def browser():
-    if lacking := missing():
-        pytest.skip(f"the page was not tried in a browser; {lacking}")
-    with Browser() as found:
-        found.prefer(reduced_motion="reduce")
-        yield found
-
-
 @pytest.fixture
-def show(browser, tmp_path):
-    """Opens the page of an output; in the end, nothing was complained of or asked of the network."""
-
-    def opened(output, **options):
-        path = explore(output, tmp_path / "graph.html", **options)
-        browser.open(path)
-        paths.append(path)
-        return browser
-
-    paths: list[Path] = []
-    yield opened
-    assert browser.complaints() == []
-    assert set(browser.requests()) == {path.resolve().as_uri() for path in paths}
-    browser.size(1280, 800)
+def show(visit, tmp_path):
+    """Opens the page of an output."""
+    return lambda output, **options: visit(explore(output, tmp_path / "graph.html", **options))
 
 
 def boxes(browser):

@@ -1,50 +1,7 @@
 // The explorer: shows, opens, steps. Every number and every place comes with the page; nothing is laid out here.
-"use strict";
-(() => {
-const data = JSON.parse(document.getElementById("data").textContent);
-const find = (id) => document.getElementById(id);
+// The script of the page is `shared.js` and then this file, within one function.
+
 const LEVELS = data.levels.map((level) => level === "model" ? level : level + "s");
-
-// Numbers as Python writes them -----------------------------------------------------------------------------------
-
-const number = (x) => x === "nan" ? NaN : x === "inf" ? Infinity : x === "-inf" ? -Infinity : x;
-
-function special(x) {
-  return Number.isNaN(x) ? "nan" : x === Infinity ? "inf" : x === -Infinity ? "-inf" : x === 0 ? (Object.is(x, -0) ? "-0" : "0") : "";
-}
-
-/** Digits and a decimal exponent as text, in the way of repr and of format(x, ".4g"). */
-function written(sign, digits, exponent, most) {
-  if (exponent < -4 || exponent >= most) {
-    const power = String(Math.abs(exponent)).padStart(2, "0");
-    return sign + digits[0] + (digits.length > 1 ? "." + digits.slice(1) : "") + "e" + (exponent < 0 ? "-" : "+") + power;
-  }
-  if (exponent < 0) return sign + "0." + "0".repeat(-exponent - 1) + digits;
-  const whole = digits.slice(0, exponent + 1).padEnd(exponent + 1, "0"), rest = digits.slice(exponent + 1);
-  return sign + whole + (rest ? "." + rest : "");
-}
-
-/** repr(x) of Python. */
-function repr(x) {
-  if (x === null || x === undefined) return "-";
-  const odd = special(x);
-  if (odd) return odd.endsWith("0") ? odd + ".0" : odd;
-  const [mantissa, exponent] = Math.abs(x).toExponential().split("e");
-  const text = written(x < 0 ? "-" : "", mantissa.replace(".", ""), Number(exponent), 16);
-  return /[.e]/.test(text) ? text : text + ".0";
-}
-
-/** format(x, ".4g") of Python. */
-function short(x) {
-  if (x === null || x === undefined) return "-";
-  const odd = special(x);
-  if (odd) return odd;
-  let [mantissa, exponent] = Math.abs(x).toExponential(3).split("e");
-  const exact = Math.abs(x).toExponential(40).split("e")[0].replace(".", "");
-  if (/^\d{4}50*$/.test(exact) && Number(exact[3]) % 2 === 0) mantissa = exact[0] + "." + exact.slice(1, 4); // a tie goes to the even digit
-  const digits = mantissa.replace(".", "").replace(/0+$/, "");
-  return written(x < 0 ? "-" : "", digits, Number(exponent), 4);
-}
 
 /** A number as a factor or term: negative ones in parentheses. */
 const factor = (text) => text.startsWith("-") && text !== "-" ? `(${text})` : text;
@@ -119,30 +76,9 @@ function formula(n, text, longest = 8) {
   return `${op.name}(${xs.join(", ")})`;
 }
 
-const counted = (n, what) => `${n.toLocaleString("en")} ${what}${n > 1 ? "s" : ""}`;
 const name = (n) => cut(n.name, 40);
 const along = (a, b) => `d${factorName(a)}/d${factorName(b)}`;
 const factorName = (text, short = cut(text, 40)) => /^[\p{L}\p{N}_.[\]]+$/u.test(short) ? short : `(${short})`;
-
-function cut(text, most) {
-  let width = 0, kept = "";
-  for (const c of text) {
-    width += c.codePointAt(0) > 0x10ff ? 2 : 1;
-    if (width > most) return kept.replace(/.$/u, "") + "…";
-    kept += c;
-  }
-  return kept;
-}
-
-// Elements --------------------------------------------------------------------------------------------------------
-
-function put(tag, attributes = {}, ...inside) {
-  const svg = ["svg", "g", "rect", "path", "text", "line"].includes(tag);
-  const element = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
-  for (const [key, x] of Object.entries(attributes)) if (x !== null && x !== false) element.setAttribute(key, x);
-  element.append(...inside.filter((x) => x !== null));
-  return element;
-}
 
 // What is open, and where it stands -------------------------------------------------------------------------------
 
@@ -770,7 +706,7 @@ function backwardStep(item, lines) {
   if (!reached.size) lines.push(p("Its operands are inside it, or constants."));
 }
 
-let timer = 0, stepped = false;
+let stepped = false;
 
 function step(to) {
   stepped = true;
@@ -778,7 +714,7 @@ function step(to) {
   showState();
   const item = current() || (now === order.length + 1 ? standsFor[starts[0].id] : null);
   if (item) { see(item); }
-  if (now >= total()) stop();
+  if (now >= total()) player.stop();
 }
 
 /** Bring the step's item into sight when it is not. */
@@ -793,23 +729,10 @@ function see(item) {
   }
 }
 
-function play() {
-  if (timer) return stop();
-  if (now >= total()) step(0);
-  find("play").setAttribute("aria-pressed", "true");
-  find("play").setAttribute("aria-label", "Pause");
-  const tick = () => { step(now + 1); if (now < total()) timer = setTimeout(tick, wait()); };
-  timer = setTimeout(tick, wait());
-}
-
-const wait = () => 1400 / Number(find("speed").value);
-
-function stop() {
-  clearTimeout(timer);
-  timer = 0;
-  find("play").setAttribute("aria-pressed", "false");
-  find("play").setAttribute("aria-label", "Play");
-}
+const player = stepper({
+  at: () => now, total, go: step, wait: () => 1400,
+  keys: { first: "Home", previous: "P, Page Up", play: "space", next: "N, Page Down", last: "End" },
+});
 
 // The explanation -------------------------------------------------------------------------------------------------
 
@@ -1016,19 +939,14 @@ document.addEventListener("keydown", (event) => {
     n: () => step(now + 1), PageDown: () => step(now + 1), p: () => step(now - 1), PageUp: () => step(now - 1),
     Home: () => step(0), End: () => step(total()), "/": () => box.focus(), "?": () => find("help").showModal(),
     "+": () => zoomMiddle(1.25), "=": () => zoomMiddle(1.25), "-": () => zoomMiddle(0.8), 0: () => smoothly(() => fit()),
-    "<": () => faster(-1), ">": () => faster(1),
-    " ": () => { if (onButton) return true; play(); },
+    "<": () => player.faster(-1), ">": () => player.faster(1),
+    " ": () => { if (onButton) return true; player.toggle(); },
     Enter: () => { if (onButton || !focused) return true; focused.box ? toggle(focused) : choose(focused); },
   };
   for (const arrow of ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"]) keys[arrow] = () => target.closest("#panel") ? true : walk(arrow);
   const act = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
   if (act && act() !== true) event.preventDefault();
 });
-
-function faster(by) {
-  const select = find("speed");
-  select.selectedIndex = Math.max(0, Math.min(select.options.length - 1, select.selectedIndex + by));
-}
 
 // Beginning -------------------------------------------------------------------------------------------------------
 
@@ -1056,12 +974,6 @@ function note() {
   find("notes").replaceChildren(...inside);
 }
 
-function setTheme() {
-  const html = document.documentElement;
-  const dark = html.dataset.theme === "dark" || (html.dataset.theme === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);
-  html.dataset.theme = dark ? "light" : "dark";
-}
-
 const opened = LEVELS.map((_, level) => boxes.filter((b) => b.opens >= level).length);
 for (const level of [...LEVELS.keys()].reverse()) {
   if (level && opened[level] === opened[level - 1] && level !== data.level) continue; // no other than the finer one
@@ -1074,15 +986,6 @@ find("notes").setAttribute("role", "status");
 find("zoom-in").addEventListener("click", () => zoomMiddle(1.25));
 find("zoom-out").addEventListener("click", () => zoomMiddle(0.8));
 find("fit").addEventListener("click", () => smoothly(() => fit()));
-find("theme").addEventListener("click", setTheme);
-find("help-button").addEventListener("click", () => find("help").showModal());
-find("help-close").addEventListener("click", () => find("help").close());
-find("first").addEventListener("click", () => step(0));
-find("previous").addEventListener("click", () => step(now - 1));
-find("play").addEventListener("click", play);
-find("next").addEventListener("click", () => step(now + 1));
-find("last").addEventListener("click", () => step(total()));
-find("position").addEventListener("input", (event) => { stop(); step(Number(event.target.value)); });
 window.addEventListener("resize", () => { if (!focused) fit(READABLE); });
 let screen = null;
 window.addEventListener("beforeprint", () => { screen = { ...view }; fit(); });
@@ -1092,4 +995,3 @@ now = Infinity;
 note();
 openTo(data.level);
 window.explorer = { repr, short }; // for whoever checks the numbers
-})();
