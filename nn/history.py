@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from .checks import entries
+
 SHOWN = 8  # epochs in the table, from its beginning and its end
 
 
@@ -30,11 +32,18 @@ class History(Mapping[str, list[float]]):
         seconds: Iterable[float] = (),
         interrupted: bool = False,
     ) -> None:
-        self.epochs, self.seconds = [dict(row) for row in epochs], [*seconds]
+        rows = entries("History", "epochs", epochs)
+        for row in rows:
+            if not isinstance(row, Mapping):
+                raise TypeError(
+                    f"History needs a dict of numbers for each epoch. Received: {row!r} ({type(row).__name__})"
+                )
+        self.epochs: list[dict[str, float]] = [dict(row) for row in rows]
+        self.seconds: list[float] = entries("History", "seconds", seconds)
         self.interrupted = interrupted
 
     def __getitem__(self, name: str) -> list[float]:
-        if name not in [*self]:
+        if not isinstance(name, str) or name not in [*self]:
             raise KeyError(f"a history has one of {[*self]}. Received: {name!r}")
         return [row.get(name, math.nan) for row in self.epochs]
 
@@ -60,6 +69,8 @@ class History(Mapping[str, list[float]]):
         >>> History.from_dict(History([{"loss": 0.5}]).to_dict())["loss"]
         [0.5]
         """
+        if not isinstance(content, Mapping) or content.keys() - {"epochs", "seconds", "interrupted"}:
+            raise TypeError(f"History.from_dict needs what to_dict gave. Received: {content!r}")
         return cls(**content)
 
     def plot(self, ax: Any = None, names: Sequence[str] | None = None) -> Any:

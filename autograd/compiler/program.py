@@ -54,7 +54,10 @@ class Program:
             raise ValueError(f"dtype must be 'float64' or 'float32'. Received: {dtype!r}")
         functools.update_wrapper(self, f, updated=())
         self.f, self.batch, self.reduction, self.dtype = f, bool(batch), reduction, np.dtype(DTYPES[name])
-        self.rng, self.take_over = np.random.default_rng(seed), take_over
+        try:
+            self.rng, self.take_over = np.random.default_rng(seed), take_over
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"seed must be an int of at least 0. Received: {seed!r}") from None
         self.wrt, self.wrt_values, self.single = wrt, *parameters_of(wrt)
         self.title = re.sub(r"[^\w.]+", " ", getattr(f, "__name__", type(f).__name__)).strip()
         self.record = record or self.record_call
