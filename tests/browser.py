@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import shutil
 import subprocess
 import tempfile
@@ -59,11 +60,11 @@ class Browser:
             ["chromedriver", "--port=0"], stdout=self.output, stderr=subprocess.STDOUT
         )
         deadline = time.monotonic() + 20
-        while "on port " not in (text := log.read_text(errors="replace").split("started successfully")[-1]):
+        while not (said := re.search(r"started successfully on port (\d+)\.", log.read_text(errors="replace"))):
             if time.monotonic() > deadline or self.driver.poll() is not None:
-                raise RuntimeError(f"chromedriver does not start: {text}")
+                raise RuntimeError(f"chromedriver does not start: {log.read_text(errors='replace')}")
             time.sleep(0.05)
-        self.address = f"http://127.0.0.1:{int(text.split('on port ')[1].split('.')[0])}"
+        self.address = f"http://127.0.0.1:{said[1]}"
         options = {
             "binary": program(),
             "args": [
@@ -120,7 +121,10 @@ class Browser:
     def open(self, path: Path) -> None:
         self.log("browser"), self.log("performance")
         self.opened = path.resolve().as_uri()
-        self.post("/url", url=path.resolve().as_uri())
+        self.post("/url", url=self.opened)
+        # Until a page has been painted, the browser throws away every key that is pressed.
+        frames = "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done)))"
+        self.post("/execute/async", script=frames, args=[])
 
     def run(self, script: str, *arguments: Any) -> Any:
         """The value that a script returns in the page."""
