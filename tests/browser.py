@@ -60,7 +60,9 @@ class Browser:
             ["chromedriver", "--port=0"], stdout=self.output, stderr=subprocess.STDOUT
         )
         deadline = time.monotonic() + 20
-        while not (said := re.search(r"started successfully on port (\d+)\.", log.read_text(errors="replace"))):
+        while not (
+            said := re.search(r"started successfully on port (\d+)\.", log.read_text(errors="replace"))
+        ):
             if time.monotonic() > deadline or self.driver.poll() is not None:
                 raise RuntimeError(f"chromedriver does not start: {log.read_text(errors='replace')}")
             time.sleep(0.05)
