@@ -7,7 +7,9 @@ sums        whatever is linear becomes a sum of products
 grouping    nodes become arrays; products of matrices are found
 views       index arrays become slices
 reading     how an array is read, as an expression; products: sums of products as `@`
-emit, text  arrays become lines, lines a function
+emit        arrays become lines
+loops       the steps of a recurrence become a `for`
+text        lines become a function
 straight    or, of a small program: plain Python on floats
 levels      or, of a large one without any order in it: all numbers of one depth at once
 picture     the program's arrays as a graph

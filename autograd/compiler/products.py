@@ -82,8 +82,11 @@ class Products(Reader):
 
     def outer(self, array: Array, part: Part) -> tuple[Operand, Operand | None] | None:
         a, b = part.a, part.b
-        if array.varies or not part.complete or a.index.shape[-1] > 1 or not array.shape:
+        if array.varies or not part.complete or a.index.shape[-1] > 1:
             return None
+        if not array.shape:  # a number, from the numbers of all samples
+            both = b is None or self.varies(b)
+            return (trimmed(a), b and trimmed(b)) if self.varies(a) and both else None
         if b is None:
             return (trimmed(a), None) if self.varies(a) and all(self.depends(a)[:-1]) else None
         if (
@@ -105,8 +108,11 @@ class Products(Reader):
     def stacked_product(self, firsts: list[Operand], seconds: list[Any], array: Array) -> Expr:
         first = self.stack([self.read(x) for x in firsts])
         if seconds[0] is None:
-            return s.method(first, "sum", axis=s.axis(0))
-        expr = s.binary(s.attribute(first, "T"), "@", self.stack([self.read(x) for x in seconds]))
+            return s.method(first, "sum", axis=s.axis(0)) if array.shape else s.method(first, "sum")
+        second = self.stack([self.read(x) for x in seconds])
+        if not array.shape:
+            return s.binary(first, "@", second)
+        expr = s.binary(s.attribute(first, "T"), "@", second)
         flat = (firsts[0].index.size, seconds[0].index.size)
         return expr if array.shape == flat else s.method(expr, "reshape", *s.integers(array.shape))
 

@@ -180,8 +180,11 @@ def array_text(values: Any) -> Expr | None:
 
 def broken(code: str, width: int = 106) -> list[str]:
     """A statement, given on one line, on as many as its length asks for: brackets open, sums at their signs."""
-    if len(code) <= width or code.lstrip().startswith("#"):
+    if len(code) <= width or code.lstrip().startswith(("#", "for ")):
         return [code]
+    indent = len(code) - len(code.lstrip())
+    if indent:
+        return [" " * indent + row for row in broken(code[indent:], width - indent)]
     statement = ast.parse(code).body[0]
     bare, _, comment = code.rpartition("  # ")
     if isinstance(statement, ast.Assign):
