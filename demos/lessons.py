@@ -50,6 +50,7 @@ TABLE = [
     Lesson("layers", "Layers and networks", 10),
     Lesson("training", "Training dynamics", 25),
     Lesson("depth", "Depth and width", 25),
+    Lesson("compiling", "From scalars to matrices", 20),
     Lesson("convolution", "Convolution", 60),
     Lesson("recurrence", "Recurrence", 40),
     Lesson("attention", "Attention and transformers", 60),

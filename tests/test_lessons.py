@@ -54,6 +54,7 @@ def test_the_lessons_in_their_order():
         "layers",
         "training",
         "depth",
+        "compiling",
         "convolution",
         "recurrence",
         "attention",
