@@ -1,12 +1,15 @@
-"""README.md is true: its Python blocks run, and its two lines are where readers and `.ci/run` find them."""
+"""README.md is true: its Python blocks run, it shows what is there, its two lines are where `.ci/run` finds them."""
 
 import doctest
+import html
 import io
 import re
 from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
+
+from demos.lessons import TABLE
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -59,29 +62,71 @@ def test_chapter_opens_with_one_line_to_run(title):
     assert re.match(r"\n*```bash\n[^\n]+\n```\n", text)
 
 
-# The generated program that it shows -----------------------------------------------------------------------------
-
-SHOWN = re.compile(r"(?<=^The last line prints this program:\n\n```text\n)(?:(?!```).*\n)*", re.M)
+# What it shows of the code is what is there -----------------------------------------------------------------------
 
 
-def generated():
-    """What the first block of the program's chapter ends with printing."""
-    (text,) = (text for title, _, text in chapters() if title == "Write scalars, run arrays")
+def printed_source(title, program):
+    """What the first block of a chapter ends with printing, the source of its program of that name."""
+    (text,) = (text for heading, _, text in chapters() if heading == title)
     names: dict = {}
     with redirect_stdout(io.StringIO()) as printed:
         exec(next(blocks(text, "python"))[1], names)
-    source = names["step"].source
-    assert printed.getvalue().endswith("\n" + source + "\n"), "the block's last line must print step.source"
+    source = names[program].source
+    assert printed.getvalue().endswith(source + "\n"), f"the block's last line must print {program}.source"
     return source
 
 
-def test_the_program_shown_is_the_one_generated():
-    (shown,) = SHOWN.findall(README.read_text(encoding="utf-8"))
-    assert shown == generated(), (
-        "README.md shows an older program; `python -m tests.test_readme` puts in the new"
-    )
+def beside_the_scalars():
+    """The program at the top, without the shapes behind its lines: half a page is narrow."""
+    return re.sub(" +#.*", "", printed_source("neurongrad", "loss"))
+
+
+def lessons():
+    """The rows of the table of lessons, three in each."""
+    rows = []
+    for number, lesson in enumerate(TABLE, start=1):
+        path = lesson.path.relative_to(README.parent).as_posix()
+        picture = f'<img src="demos/pictures/{lesson.name}.png" width="250" alt="">'
+        link = f'<a href="{path}">{picture}<br><b>{number}. {html.escape(lesson.title)}</b></a>'
+        cell = f'<td width="33%" valign="top">{link}<br>{html.escape(lesson.about)}</td>\n'
+        rows.append(cell if number % 3 != 1 else f"</tr><tr>\n{cell}" if number > 1 else f"<tr>\n{cell}")
+    return "".join(rows) + "</tr>\n"
+
+
+SHOWN = {  # where it stands, the second group, and what must stand there
+    "the program beside the scalars": (r"(^```py\n)(.*?)(?=^```$)", beside_the_scalars),
+    "the table of lessons": (r"(^## Lessons$.*?^<table>\n)(.*?)(?=^</table>$)", lessons),
+    "the program of a step": (
+        r"(^The last line prints this program:\n\n```text\n)(.*?)(?=^```$)",
+        lambda: printed_source("Write scalars, run arrays", "step"),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", SHOWN)
+def test_what_is_shown_is_what_is_there(what):
+    pattern, made = SHOWN[what]
+    ((_, shown),) = re.findall(pattern, README.read_text(encoding="utf-8"), re.M | re.S)
+    assert shown == made(), f"{what} in README.md is stale; `python -m tests.test_readme` puts in the new"
+
+
+def test_the_two_halves_fit_side_by_side():
+    """Of a page on GitHub, 830 pixels wide, this is what frames and margins leave for code."""
+    (title, *_) = (text for _, _, text in chapters())
+    halves = [next(blocks(title, language))[1] for language in ("python", "py")]
+    assert sum(max(map(len, half.splitlines())) for half in halves) <= 87
+
+
+def test_links_lead_to_files():
+    text = README.read_text(encoding="utf-8")
+    links = [*re.findall(r'(?:href|src|srcset)="([^"]+)"', text), *re.findall(r"\]\(([^)]+)\)", text)]
+    assert links
+    assert [link for link in links if "://" not in link and not (README.parent / link).is_file()] == []
 
 
 if __name__ == "__main__":
-    text = README.read_text(encoding="utf-8")
-    README.write_text(SHOWN.sub(lambda _: generated(), text, count=1), encoding="utf-8")
+    for pattern, made in SHOWN.values():
+        text = README.read_text(encoding="utf-8")
+        found = re.search(pattern, text, re.M | re.S)
+        assert found
+        README.write_text(text[: found.start(2)] + made() + text[found.end(2) :], encoding="utf-8")
