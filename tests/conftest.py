@@ -1,5 +1,6 @@
 """What several files of tests need."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,14 @@ import pytest
 from nn import activations
 
 from .browser import Browser, missing
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible():
+    """Ctrl-C as at a terminal, also where the tests run in the background of a shell, which turns it off."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
