@@ -412,8 +412,29 @@ print("sums of the rows 0, 2, 2, 2:", sums)
 print("gradient of their mean:     ", taken.tolist())
 
 # %% [markdown]
-# A loop of a fixed number of rounds is no problem: they are recorded one after the other. A `while` that looks at an
-# input is a choice again (exercise 3).
+# A loop of a fixed number of rounds is no problem. They are recorded one after the other, and in the program what comes
+# again and again is a loop once more; here a memory that reads a sequence number by number:
+
+# %%
+keep, take_in = Value(0.5, label="keep"), Value(0.8, label="take_in")
+
+
+def remembered(xs: Any) -> Any:
+    h = 0.0
+    for x in xs:
+        h = autograd.tanh(take_in * x + keep * h)
+    return h
+
+
+remember = autograd.compile(remembered, batch=True)
+sequences = rng.normal(size=(5, 20))
+memories = remember(sequences)
+memories_differ = max(abs(remembered(xs).data - h) for xs, h in zip(sequences, memories, strict=True))
+print(remember.source)
+print(f"5 sequences of 20, at most {memories_differ:.0e} away from the scalars")
+
+# %% [markdown]
+# A `while` that looks at an input is a choice again (exercise 3).
 #
 # ## Training
 # `nn.train_step` compiles all of a step: forward, backward and the optimiser's update. Two networks that begin the same
@@ -542,6 +563,7 @@ print(f"off the exact sums by at most: scalars {off['scalars']:.0e}, compiled {o
 # `autograd/compiler/record.py` call the function once, on Values without numbers; `autograd/compiler/graph.py` is the
 # recording as plain data, and its gradient; `autograd/compiler/simplify.py` and `autograd/compiler/sums.py` make all
 # that is linear sums of products; `autograd/compiler/grouping.py` has the rule of the rows,
-# `autograd/compiler/views.py` finds slices in indices; `autograd/compiler/products.py`, `autograd/compiler/emit.py` and
-# `autograd/compiler/text.py` write the lines, `autograd/compiler/straight.py` the plain Python of small programs;
-# `autograd/compiler/program.py` is `compile` itself. `nn/training.py`: `train_step`.
+# `autograd/compiler/views.py` finds slices in indices; `autograd/compiler/products.py` and
+# `autograd/compiler/emit.py` write lines, `autograd/compiler/loops.py` finds those that come again,
+# `autograd/compiler/text.py` makes a function of them, and `autograd/compiler/straight.py` the plain Python of small
+# programs; `autograd/compiler/program.py` is `compile` itself. `nn/training.py`: `train_step`.

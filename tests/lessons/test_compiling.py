@@ -185,6 +185,17 @@ def test_take_goes_to_the_rows_that_were_taken(lesson):
     assert lesson["taken"].tolist() == [[0.25, 0.25], [0.0, 0.0], [0.75, 0.75]]
 
 
+def test_what_comes_again_is_a_loop(lesson):
+    assert lesson["memories_differ"] < 1e-15
+    source = lesson["remember"].source
+    assert source.count("for t in range(1, 20):") == 1
+    assert source.count("np.tanh") == 2  # of the step before, in the loop, and of the last one
+    h = np.zeros(5)
+    for x in lesson["sequences"].T:
+        h = np.tanh(0.8 * x + 0.5 * h)
+    assert lesson["memories"] == pytest.approx(h, rel=1e-13)
+
+
 def test_compiled_steps_are_the_steps_of_the_scalars(lesson):
     assert lesson["training_differs"] < 1e-10
     scalars, arrays = lesson["trained"]
