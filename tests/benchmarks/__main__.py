@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks [--only ROW] [--json] [--repeats N]`: how fast, and how large, beside whom."""
+"""`python -m tests.benchmarks [--only ROW] [--growth [--plot FILE]] [--json] [--repeats N]`: how fast, beside whom."""
 
 from __future__ import annotations
 
@@ -10,20 +10,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-import numpy as np
-
+from . import growth
 from .irregular import NODES
 from .job import OURS
+from .race import ENVIRONMENT, ROOT, Worker, duration, race
 from .work import JOBS
-
-ROOT = Path(__file__).parents[2]
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC"), "1")
-ENVIRONMENT = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(ROOT)}
-ENVIRONMENT.pop("PYTHONDONTWRITEBYTECODE", None)  # an import is timed as users meet it, compiled before
 
 
 class Bar(NamedTuple):
@@ -76,7 +70,13 @@ ROWS = [
         Row(
             f"compiled gpt {length}",
             f"(c) GPT of one block, {length} tokens and a step of Adam, compiled",
-            {"scalars": Bar(300.0), "NumPy": FASTER, "torch": Bar(3.0), "jax": Bar(None, 1.0)},
+            {
+                "scalars": Bar(300.0),
+                "plain NumPy": FASTER,
+                "NumPy": FASTER,
+                "torch": Bar(3.0),
+                "jax": Bar(None, 1.0),
+            },
         )
         for length in (8, 16)
     ),
@@ -103,7 +103,7 @@ ROWS = [
     Row(
         "compiled lstm",
         "LSTM of 16, 20 steps, batch 32, value and gradients, compiled",
-        {"NumPy": at_most(1.5)},
+        {"plain NumPy": at_most(1.5), "NumPy": at_most(1.5)},
     ),
     *(
         Row(
@@ -117,86 +117,11 @@ ROWS = [
 ]
 
 
-class Worker:
-    """An engine at work in a process of its own."""
-
-    def __init__(self, row: str, engine: str) -> None:
-        self.engine = engine
-        command = [sys.executable, "-m", "tests.benchmarks.worker", row, engine]
-        pipe = subprocess.PIPE
-        self.process = subprocess.Popen(
-            command, cwd=ROOT, env=ENVIRONMENT, stdin=pipe, stdout=pipe, text=True
-        )
-        self.found = self.read()
-
-    def read(self) -> Any:
-        line = self.process.stdout.readline()  # type: ignore[union-attr]
-        if not line:
-            raise RuntimeError(f"the worker of {self.engine} ended early")
-        return json.loads(line)
-
-    def ask(self, what: str) -> Any:
-        print(what, file=self.process.stdin, flush=True)
-        return self.read()
-
-    def close(self) -> None:
-        self.process.stdin.close()  # type: ignore[union-attr]
-        self.process.wait()
-
-
-def check(row: Row, workers: dict[str, Worker]) -> None:
-    """All engines computed the same loss, gradients or weights."""
-    ours = np.array(workers[OURS].found["numbers"])
-    for engine, worker in workers.items():
-        theirs = np.array(worker.found["numbers"])
-        if len(theirs) != len(ours):
-            raise ArithmeticError(f"{engine} gives {len(theirs)} numbers, {OURS} {len(ours)}")
-        wrong = ~np.isclose(theirs, ours, rtol=row.tolerance, atol=1e-3 * row.tolerance)
-        if wrong.any():
-            i = int(np.flatnonzero(wrong)[0])
-            raise ArithmeticError(
-                f"{engine} computes other numbers than {OURS}, so times say nothing: {wrong.sum()} of "
-                f"{len(ours)}, number {i} is {theirs[i]} there, {ours[i]} here"
-            )
-
-
-def race(row: Row, repeats: int) -> dict[str, Any]:
-    """Median seconds of every engine, asked in turn, with the garbage collector on and off, and of its first call."""
-    workers: dict[str, Worker] = {}
-    try:
-        for engine in JOBS[row.name]:
-            workers[engine] = Worker(row.name, engine)
-        return timed(row, workers, repeats)
-    finally:
-        for worker in workers.values():
-            worker.close()
-
-
-def timed(row: Row, workers: dict[str, Worker], repeats: int) -> dict[str, Any]:
-    absent = [engine for engine, worker in workers.items() if "absent" in worker.found]
-    for engine in absent:
-        workers.pop(engine).close()
-    if OURS in absent:
-        raise ImportError(f"{OURS} itself cannot be imported")
-    check(row, workers)
-    times: dict[str, Any] = {engine: {"on": [], "off": []} for engine in workers}
-    for mode in ("on", "off"):
-        for _ in range(repeats):
-            for engine, worker in workers.items():
-                times[engine][mode].append(worker.ask(mode))
-    return {"absent": absent} | {
-        engine: {mode: median(seconds) for mode, seconds in by_mode.items()}
-        | {"first": workers[engine].found["first"]}
-        for engine, by_mode in times.items()
-    }
-
-
 def measure(what: str, engine: str = OURS) -> Any:
     """What a worker measured once; None where its engine is absent."""
-    worker = Worker("measure", f"{what}:{engine}")
-    worker.close()
-    absent = isinstance(worker.found, dict) and "absent" in worker.found
-    return None if absent else worker.found
+    with Worker(engine) as worker:
+        found = worker.ask("measure", what)
+    return None if isinstance(found, dict) and "none" in found else found
 
 
 def import_seconds(names: str) -> float:
@@ -216,14 +141,6 @@ def imports(repeats: int) -> dict[str, float]:
     return {names: median(found[1:]) for names, found in seconds.items()}
 
 
-UNITS = [("s", 1.0), ("ms", 1e-3), ("us", 1e-6)]
-
-
-def duration(seconds: float) -> str:
-    unit, size = next(pair for pair in UNITS if seconds >= pair[1] or pair is UNITS[-1])
-    return f"{seconds / size:.3g} {unit}"
-
-
 def attempt(take: Callable[[], Any]) -> Any:
     """What it gives, or why it failed: the others are taken all the same."""
     try:
@@ -235,8 +152,8 @@ def attempt(take: Callable[[], Any]) -> Any:
 def report_row(row: Row, found: dict[str, Any]) -> None:
     ours = found[OURS]
     for engine in JOBS[row.name]:
-        if engine in found["absent"]:
-            print(f"    {engine:<12}    absent")
+        if engine in found["missing"]:
+            print(f"    {engine:<12}    {found['missing'][engine]}")
             continue
         times = found[engine]
         line = f"    {engine:<12}{duration(times['on']):>10} {'(' + duration(times['off']) + ')':<10}"
@@ -298,9 +215,13 @@ OTHERS: dict[str, tuple[str, Callable[[int], Any], Callable[[Any], None]]] = {
 
 
 def report(results: dict[str, Any]) -> None:
-    print(f"{results['machine']}; one thread, medians of {results['repeats']}, gc on (off)\n")
     parts = [(row.name, row.title, partial(report_row, row)) for row in ROWS]
     parts += [(name, title, show) for name, (title, _, show) in OTHERS.items()]  # type: ignore[misc]
+    parts += [(name, of.title, partial(growth.report, name)) for name, of in growth.SERIES.items()]
+    modes = (
+        f"compiled and eager are {OURS}" if any(name in results for name in growth.SERIES) else "gc on (off)"
+    )
+    print(f"{results['machine']}; one thread, medians of {results['repeats']}, {modes}\n")
     for name, title, show in parts:
         found = results.get(name)
         if found is not None:
@@ -312,25 +233,48 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     names = [*(row.name for row in ROWS), *OTHERS]
     parser.add_argument(
-        "--only", action="append", choices=names, metavar="ROW", help=f"that alone: {', '.join(names)}"
+        "--only",
+        action="append",
+        metavar="ROW",
+        help=f"that alone: {', '.join(names)}; with --growth: {', '.join(growth.SERIES)}",
     )
+    parser.add_argument("--growth", action="store_true", help="how the time of a run grows with its size")
+    parser.add_argument("--plot", metavar="FILE", help="with --growth: draw it there, as SVG, PNG or PDF")
     parser.add_argument("--json", action="store_true", help="print all figures, in seconds, as JSON")
-    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--repeats", type=int, help="7 unless given, with --growth 3")
     arguments = parser.parse_args()
-    wanted, repeats = arguments.only or names, arguments.repeats
+    if arguments.growth:
+        names = [*growth.SERIES]
+    wanted, repeats = arguments.only or names, arguments.repeats or (3 if arguments.growth else 7)
+    for name in wanted:
+        if name not in names:
+            parser.error(f"--only needs one of {', '.join(names)}. Received: {name}")
+    figure = None
+    if arguments.plot:
+        if not arguments.growth:
+            parser.error("--plot draws what --growth measures, and needs it too")
+        try:
+            figure = growth.empty_figure()
+            figure.savefig(arguments.plot)  # what is wrong with the file shows now, and not in minutes
+        except (ImportError, OSError, ValueError) as error:
+            parser.error(str(error))
     results: dict[str, Any] = {
         "machine": f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores",
         "repeats": repeats,
     }
     takes: dict[str, Callable[[], Any]] = {
-        **{row.name: partial(race, row, repeats) for row in ROWS},
+        **{row.name: partial(race, row.name, JOBS[row.name], row.tolerance, repeats) for row in ROWS},
         **{name: partial(take, repeats) for name, (_, take, _) in OTHERS.items()},
+        **{name: partial(growth.grow, name, of.sizes, repeats) for name, of in growth.SERIES.items()},
     }
     results |= {name: attempt(take) for name, take in takes.items() if name in wanted}
     if arguments.json:
         print(json.dumps(results, indent=2))
     else:
         report(results)
+    if figure is not None:
+        growth.plot({name: results[name] for name in wanted if "failed" not in results[name]}, figure)
+        figure.savefig(arguments.plot)
     sys.exit(any("failed" in found for found in results.values() if isinstance(found, dict)))
 
 

@@ -346,6 +346,93 @@ def handwritten_gradients(length: int) -> Job:
     return Job(Handwritten(length).loss_and_gradient, lambda found: flat(*found))
 
 
+# NumPy without tricks: the formulas, and the rules of calculus in reverse, everything new at each call ----------------
+
+
+def rms_norm(x: Any) -> tuple[Any, Any]:
+    scale = (np.mean(x**2, axis=1, keepdims=True) + EPSILON) ** -0.5
+    return x * scale, scale
+
+
+def rms_norm_backward(dy: Any, y: Any, scale: Any) -> Any:
+    return scale * (dy - y * np.mean(dy * y, axis=1, keepdims=True))
+
+
+def softmax(z: Any) -> Any:
+    powers = np.exp(z - z.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def split_heads(x: Any) -> Any:
+    """(tokens, width) to (heads, tokens, width of a head)."""
+    return x.reshape(len(x), HEADS, HEAD).transpose(1, 0, 2)
+
+
+def merge_heads(x: Any) -> Any:
+    return x.transpose(1, 0, 2).reshape(-1, WIDTH)
+
+
+def plain_loss_and_gradient(parameters: Any, tokens: Any, targets: Any) -> tuple[Any, Any]:
+    E, P, Wqkv, Wmix, Wwiden, Wnarrow, Whead = views(parameters)
+    n = len(tokens)
+    places = np.arange(n)
+
+    x0, scale0 = rms_norm(E[tokens] + P[:n])
+    y0, scale1 = rms_norm(x0)
+    q, k, v = (split_heads(part) for part in np.split(y0 @ Wqkv.T, 3, axis=1))
+    scores = np.where(np.tri(n, dtype=bool), q @ k.transpose(0, 2, 1) * SCALE, -np.inf)
+    shares = softmax(scores)
+    seen = merge_heads(shares @ v)
+    x1 = x0 + seen @ Wmix.T
+    y1, scale2 = rms_norm(x1)
+    h = np.maximum(y1 @ Wwiden.T, 0.0)
+    x2 = x1 + h @ Wnarrow.T
+    chances = softmax(x2 @ Whead.T)
+    loss = -np.log(chances[places, targets]).mean()
+
+    dz = chances.copy()
+    dz[places, targets] -= 1.0
+    dz = dz / n
+    dx2 = dz @ Whead
+    dh = (dx2 @ Wnarrow) * (h > 0.0)
+    dx1 = dx2 + rms_norm_backward(dh @ Wwiden, y1, scale2)
+    dseen = split_heads(dx1 @ Wmix)
+    dshares = dseen @ v.transpose(0, 2, 1)
+    dscores = shares * (dshares - (dshares * shares).sum(axis=-1, keepdims=True)) * SCALE
+    dq, dk, dv = dscores @ k, dscores.transpose(0, 2, 1) @ q, shares.transpose(0, 2, 1) @ dseen
+    dqkv = np.hstack([merge_heads(part) for part in (dq, dk, dv)])
+    dx0 = dx1 + rms_norm_backward(dqkv @ Wqkv, y0, scale1)
+    dsum = rms_norm_backward(dx0, x0, scale0)
+    dE, dP = np.zeros_like(E), np.zeros_like(P)
+    np.add.at(dE, tokens, dsum)
+    dP[:n] = dsum
+    slopes = dE, dP, dqkv.T @ y0, dx1.T @ seen, dh.T @ y1, dx2.T @ h, dz.T @ x2
+    return loss, np.concatenate([slope.ravel() for slope in slopes])
+
+
+def plain(length: int) -> Job:
+    parameters = np.array(flat(*start().values()))
+    m, v, t = np.zeros_like(parameters), np.zeros_like(parameters), 0
+    tokens, targets = document(length)
+
+    def run() -> float:
+        nonlocal parameters, m, v, t
+        value, g = plain_loss_and_gradient(parameters, tokens, targets)
+        t += 1
+        m = BETA1 * m + (1.0 - BETA1) * g
+        v = BETA2 * v + (1.0 - BETA2) * g**2
+        m_hat, v_hat = m / (1.0 - BETA1**t), v / (1.0 - BETA2**t)
+        parameters = parameters - RATE * m_hat / (np.sqrt(v_hat) + TINY)
+        return float(value)
+
+    return Job(run, lambda value: [value, *parameters])
+
+
+def plain_gradients(length: int) -> Job:
+    parameters, given = np.array(flat(*start().values())), document(length)
+    return Job(lambda: plain_loss_and_gradient(parameters, *given), lambda found: flat(*found))
+
+
 # PyTorch and JAX ----------------------------------------------------------------------------------------------------
 
 

@@ -23,6 +23,15 @@ def flat(*arrays: Any) -> list[float]:
     return found
 
 
+def values(engine: str) -> Any:
+    """The scalar class of an engine."""
+    if engine == "micrograd":
+        from micrograd.engine import Value
+    else:
+        from autograd import Value
+    return Value
+
+
 def with_start(model: Any, start: Iterable[Any]) -> Any:
     """The model of Values, its parameters set to the numbers of these arrays."""
     for p, number in zip(model.parameters(), flat(*start), strict=True):

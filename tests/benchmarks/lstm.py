@@ -109,6 +109,46 @@ def handwritten() -> Job:
     return Job(run, lambda found: flat(found[0], *by_neuron([found[1:]])))
 
 
+def plain() -> Job:
+    """The formulas, step by step: all four gates in one product over [x, h], a row for each sequence."""
+    xs, target = sequences()
+    W, b = apart(start())
+
+    def run() -> Any:
+        h = c = np.zeros((BATCH, UNITS))
+        steps = []
+        for t in range(STEPS):
+            seen = np.hstack([xs[:, t], h])
+            z = seen @ W.T + b
+            forget, add, show = np.split(1.0 / (1.0 + np.exp(-z[:, : 3 * UNITS])), 3, axis=1)
+            new = np.tanh(z[:, 3 * UNITS :])
+            before, c = c, forget * c + add * new
+            bent = np.tanh(c)
+            h = show * bent
+            steps.append((seen, forget, add, show, new, before, bent))
+        error = h - target
+        loss = (error**2).mean()
+        dW, db = np.zeros_like(W), np.zeros_like(b)
+        dh, dc = 2.0 * error / error.size, np.zeros_like(c)
+        for seen, forget, add, show, new, before, bent in reversed(steps):
+            dc = dc + dh * show * (1.0 - bent**2)
+            dz = np.hstack(
+                [
+                    dc * before * forget * (1.0 - forget),
+                    dc * new * add * (1.0 - add),
+                    dh * bent * show * (1.0 - show),
+                    dc * add * (1.0 - new**2),
+                ]
+            )
+            dW += dz.T @ seen
+            db += dz.sum(axis=0)
+            dh = dz @ W[:, NIN:]
+            dc = dc * forget
+        return loss, dW, db
+
+    return Job(run, lambda found: flat(found[0], *by_neuron([found[1:]])))
+
+
 def torch_eager() -> Job:
     torch = torch_alone()
     xs, target = map(torch.tensor, sequences())

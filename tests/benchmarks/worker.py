@@ -1,8 +1,13 @@
-"""One engine at one piece of work, in a process of its own: garbage that one leaves must not slow another.
+"""One engine in a process of its own: garbage that one leaves must not slow another.
 
-It prints its first numbers and the seconds they took, compiling included, then answers each line it reads, "on" or
-"off" for the garbage collector, with the seconds of one repeat; or, for "measure", one of those measurements.
-Everything printed is JSON, a line each.
+It answers each line it reads. Both are JSON, a line each; a question is a list:
+
+    ["prepare", row]            the first numbers of that piece of work, the seconds they took, compiling included,
+    ["prepare", series, size]   and the seconds of another run
+    ["time", "on"]              the seconds of a repeat, with the garbage collector on, or "off"
+    ["measure", what]           one of the measurements
+
+Where it cannot, it says so: {"none": "absent"} if the engine cannot be imported, {"none": "too deep"} if it recurses.
 """
 
 from __future__ import annotations
@@ -11,43 +16,71 @@ import gc
 import json
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
+from .growth import SERIES
+from .job import Job
 from .work import JOBS, MEASURES
 
 
-def main(row: str, engine: str) -> None:
-    def answer(x: object) -> None:
-        print(json.dumps(x), flush=True)
+class Bench:
+    """What one engine has before it."""
 
-    try:
-        if row == "measure":
-            what, _, engine = engine.partition(":")
-            answer(MEASURES[what](engine))
-            return
-        run, numbers = JOBS[row][engine]()
-    except ImportError as error:
-        answer({"absent": str(error.name or error)})
-        return
-    started = time.perf_counter()
-    found = run()
-    first = time.perf_counter() - started
-    answer({"numbers": [float(x) for x in numbers(found)], "first": first})
-    del found
-    started = time.perf_counter()
-    run()
-    loops = max(1, int(0.1 / (time.perf_counter() - started)))  # a repeat takes at least about 100 ms
-    for line in sys.stdin:
-        if line.strip() == "on":  # as in a training loop: what the last repeat left is part of this one
+    def __init__(self, engine: str) -> None:
+        self.engine = engine
+        self.job = Job(lambda: None)
+        self.loops = 1
+
+    def prepare(self, row: str, size: int | None = None) -> Any:
+        self.job = Job(lambda: None)  # what was there goes first
+        gc.enable()
+        gc.collect()
+        self.job = run, numbers = (
+            JOBS[row][self.engine]() if size is None else SERIES[row].jobs[self.engine](size)
+        )
+        first, found = seconds(run)
+        answer = {"first": first, "numbers": [float(x) for x in numbers(found)]}
+        del found
+        again, _ = seconds(run)
+        self.loops = max(1, int(0.1 / again))  # a repeat takes at least about 100 ms
+        return answer | {"again": again}
+
+    def time(self, mode: str) -> float:
+        if mode == "on":  # as in a training loop: what the last repeat left is part of this one
             gc.enable()
         else:
             gc.disable()
             gc.collect()
+        run = self.job.run
         run()  # the other engine has had the caches meanwhile
         started = time.perf_counter()
-        for _ in range(loops):
+        for _ in range(self.loops):
             run()
-        answer((time.perf_counter() - started) / loops)
+        return (time.perf_counter() - started) / self.loops
+
+    def measure(self, what: str) -> Any:
+        return MEASURES[what](self.engine)
+
+
+def seconds(run: Callable[[], Any]) -> tuple[float, Any]:
+    started = time.perf_counter()
+    found = run()
+    return time.perf_counter() - started, found
+
+
+def main(engine: str) -> None:
+    bench = Bench(engine)
+    for line in sys.stdin:
+        what, *given = json.loads(line)
+        try:
+            answer = getattr(bench, what)(*given)
+        except ImportError:
+            answer = {"none": "absent"}
+        except RecursionError:
+            answer = {"none": "too deep"}
+        print(json.dumps(answer), flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    main(sys.argv[1])
