@@ -83,6 +83,7 @@ class Grouping:
         self.arrays: list[Array] = []
         self.array_of = np.full(len(graph), -2)
         self.place_of = np.full(len(graph), -1)
+        self.numbers: list[int] = self.array_of.tolist()  # the same, where they are looked at one by one
         self.asked = {i: k for k, i in enumerate(program.outputs)}  # outputs, in their order
         self.gradients: dict[int, int] = {}  # the nodes of gradients, by what they are the gradient of
         self.gathered: set[int] = set()
@@ -103,7 +104,7 @@ class Grouping:
             if kind == "input":
                 inputs[graph.args[i][0]].append(i)
             elif kind == "literal":
-                self.array_of[i], self.place_of[i] = CONSTANT, i
+                self.array_of[i], self.place_of[i], self.numbers[i] = CONSTANT, i, CONSTANT
             elif type(kind) is str:
                 by_kind[kind].append(i)
         self.values = np.array(
@@ -122,6 +123,8 @@ class Grouping:
         array.holes = not there.all()
         self.array_of[members[there]] = array.number
         self.place_of[members[there]] = np.flatnonzero(there)
+        for i in members[there].tolist():
+            self.numbers[i] = array.number
         return array
 
     # Which nodes belong together ----------------------------------------------------------------------------------
@@ -134,13 +137,12 @@ class Grouping:
             by_depth.setdefault(program.depth[i], []).append(i)
         for depth in sorted(by_depth):
             found: dict[Any, list[int]] = {}
-            array_of = self.array_of.tolist()
             for i in by_depth[depth]:
-                found.setdefault(self.key(i, array_of), []).append(i)
+                found.setdefault(self.key(i), []).append(i)
             yield [*found.values()]
 
-    def key(self, i: int, array_of: list[int]) -> Any:
-        varies = self.graph.varies[i]
+    def key(self, i: int) -> Any:
+        varies, array_of = self.graph.varies[i], self.numbers
         if i in self.program.sums:
             kinds = {
                 (s, array_of[a], -2) if b is None else (s, *sorted((array_of[a], array_of[b])))
