@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .formulas import bell, normal_integral, quotient, split
-from .functions import cos, cosh, gaussian, hypot, normal_cdf, sin, tanh
+from .formulas import bell, normal_integral, quotient, rounding
+from .functions import cos, hypot, logistic_pdf, normal_cdf, normal_pdf, sech2, sin, tanh
 from .ops import Op, above, abs_, clamp, div, exp, expm1, inf, op, sign, sqrt, step, where, zero
 
 
@@ -28,25 +28,22 @@ def logistic(x: float) -> float:
     return e / (1.0 + e)
 
 
-def rounding(x: float, y: float) -> float:
-    """x y less the float x * y, exactly (Dekker, 1971). e^(x y) is wrong by that much where it is left out."""
-    (a, b), (c, d) = split(x), split(y)
-    error = (a * c - x * y + a * d + b * c) + b * d
-    return error if error == error else 0.0  # beyond 1e300 `split` overflows
-
-
 def steep_logistic(x: float, beta: float) -> float:
-    """logistic(beta x), in the tail with the rounding of that product put right."""
+    """logistic(beta x), where it is small with the rounding of that product put right."""
     z = beta * x
-    return logistic(z) * (1.0 + rounding(beta, x)) if -800.0 < z < -8.0 and beta != 1.0 else logistic(z)
+    s = logistic(z)
+    return s * (1.0 + (1.0 - s) * rounding(beta, x)) if -800.0 < z < 0.0 and beta != 1.0 else s
 
 
 def softplus_formula(x: float, beta: float = 1.0) -> float:
     """ln(1 + e^(beta x)) / beta as max(z, 0) + ln(1 + e^-|z|), which neither overflows nor cancels."""
     z = beta * x
-    if -800.0 < z < -40.0:
-        return quotient(steep_logistic(x, beta), beta)
-    return quotient((z if z > 0.0 else 0.0) + math.log1p(math.exp(-abs(z))), beta) if z == z else z
+    if z != z:
+        return z
+    e = math.exp(-abs(z))
+    if -800.0 < z < 0.0 and beta != 1.0:
+        e *= 1.0 + rounding(beta, x)
+    return quotient((z if z > 0.0 else 0.0) + math.log1p(e), beta)
 
 
 def times_exp(x: float, z: float) -> float:
@@ -94,7 +91,7 @@ def tanh_integral(x: float) -> float:
     if not abs(x) < 22.0:
         return x if x != x else float(x > 0.0)
     z, rest = cubic(x)
-    return logistic(z) * (1.0 + rest) if z < -4.0 else logistic(z)
+    return logistic(z) * (1.0 + rest * logistic(-z)) if z < 0.0 else logistic(z)
 
 
 def gelu_tanh_formula(x: float) -> float:
@@ -116,16 +113,23 @@ def smooth_half(x: float, b: float = 4.0) -> float:
     return x / 2.0 + r / 2.0 if not x < 0.0 else quotient(b / 4.0, r / 2.0 - x / 2.0)
 
 
+def inverse_root_unit(x: float, alpha: float = 1.0) -> float:
+    """x / (1 + alpha x^2)^(1/2), or 1 / (1 / x^2 + alpha)^(1/2), so that neither overflows."""
+    root = sqrt.formula(alpha)
+    if abs(x) > 1.0:
+        return math.copysign(quotient(1.0, math.hypot(1.0 / x, root)), x)
+    return x / math.hypot(1.0, root * x)
+
+
 def tanh_gap(x: float) -> float:
-    """x - tanh x; for small x (x cosh x - sinh x) / cosh x, by the series of its numerator, all of one sign."""
-    if not abs(x) < 2.0:
+    """x - tanh x; for small x by the continued fraction tanh x = x / (1 + x^2 / (3 + x^2 / (5 + ...))), nine levels of
+    it written as one fraction, all of whose terms are of one sign."""
+    s = x * x
+    if not s < 1.5625:
         return x - math.tanh(x)
-    total, term, n = 0.0, x, 1
-    while n < 40:  # the last term is below 1e-30 of the first
-        term *= x * x / ((n + 1) * (n + 2))  # x^(n+2) / (n+2)!
-        n += 2
-        total += (n - 1) * term
-    return total / math.cosh(x)
+    p = (((s + 1430.0) * s + 289575.0) * s + 16081065.0) * s + 218243025.0
+    q = ((((s + 1485.0) * s + 315315.0) * s + 18918900.0) * s + 310134825.0) * s + 654729075.0
+    return x * (s * p / q)
 
 
 def snake_formula(x: float, a: float = 1.0) -> float:
@@ -147,7 +151,7 @@ identity = op("identity", "x", lambda x: x, lambda g, out, x: g, numpy="{0}", al
 
 # S-shaped
 
-sigmoid: Op = op("sigmoid", "1 / (1 + e^-x)", logistic, lambda g, out, x: g * out * sigmoid(-x),
+sigmoid: Op = op("sigmoid", "1 / (1 + e^-x)", logistic, lambda g, out, x: g * logistic_pdf(x),
                  glyph="σ", numpy="sigmoid({0})", aliases=("logistic",))
 logsigmoid = op("logsigmoid", "ln(1 / (1 + e^-x))", lambda x: -softplus_formula(-x),
                 lambda g, out, x: g * sigmoid(-x), numpy="-softplus(-{0})")
@@ -156,19 +160,17 @@ hardsigmoid = op("hardsigmoid", "min(max(x + 3, 0), 6) / 6",
                  lambda g, out, x: g * div(between(x, -3.0, 3.0), 6.0),
                  numpy="np.clip({0} + 3, 0, 6) / 6", kinks=(-3, 3))
 hardtanh = op("hardtanh", "min(max(x, low), high)",
-              lambda x, low=-1.0, high=1.0: low if x < low else high if x > high else x,
+              lambda x, low=-1.0, high=1.0: high if x > high or low > high else low if x < low else x,
               lambda g, out, x, low, high: g * between(x, low, high),
-              lambda g, out, x, low, high: g * step(low, x),
-              lambda g, out, x, low, high: g * step(x, high), numpy="hardtanh({0}, {1}, {2})",
+              lambda g, out, x, low, high: g * step(low, x) * step(high, low),
+              lambda g, out, x, low, high: g * (1.0 - (1.0 - step(x, high)) * step(high, low)),
+              numpy="clamp({0}, {1}, {2})",
               kinks=lambda x, low, high: min(abs(x - low), abs(x - high)))
 softsign = op("softsign", "x / (1 + |x|)", lambda x: math.copysign(1.0, x) if math.isinf(x) else x / (1.0 + abs(x)),
               lambda g, out, x: div(div(g, 1.0 + abs_(x)), 1.0 + abs_(x)),
-              numpy="np.copysign(1 / (1 + 1 / np.abs({0})), {0})", kinks=(0,))
-isru = op("isru", "x / (1 + alpha x^2)^(1/2)",
-          lambda x, alpha=1.0: quotient(math.copysign(1.0, x), sqrt.formula(alpha)) if math.isinf(x)
-          else x / math.hypot(1.0, sqrt.formula(alpha) * x),
-          lambda g, out, x, alpha: div(div(div(g, hypot(1.0, sqrt(alpha) * x)), hypot(1.0, sqrt(alpha) * x)),
-                                       hypot(1.0, sqrt(alpha) * x)),
+              numpy="softsign({0})", kinks=(0,))
+isru = op("isru", "x / (1 + alpha x^2)^(1/2)", inverse_root_unit,
+          lambda g, out, x, alpha: div(div(div(g, stretch(x, alpha)), stretch(x, alpha)), stretch(x, alpha)),
           lambda g, out, x, alpha: -0.5 * g * out * out * out,
           numpy="isru({0}, {1})", domain=[(-inf, inf), (0, inf)])
 sparse_sigmoid = op("sparse_sigmoid", "min(max(x + 1, 0), 2) / 2",
@@ -231,8 +233,8 @@ elu = op("elu", "x if x > 0 else alpha (e^x - 1)", lambda x, alpha=1.0: x if x >
          numpy="np.where({0} > 0, {0}, {1} * np.expm1(np.minimum({0}, 0)))", kinks=(0,))
 celu = op("celu", "max(0, x) + min(0, alpha (e^(x / alpha) - 1))",
           lambda x, alpha=1.0: x if x > 0.0 else alpha * expm1.formula(quotient(x, alpha)),
-          lambda g, out, x, alpha: g * exp(clamp(div(x, alpha), -inf, 0.0)),
-          lambda g, out, x, alpha: g * celu_alpha_slope(clamp(div(x, alpha), -1e3, 0.0)),
+          lambda g, out, x, alpha: g * exp(div(clamp(x, -inf, 0.0), alpha)),
+          lambda g, out, x, alpha: g * celu_alpha_slope(clamp(div(clamp(x, -inf, 0.0), alpha), -1e3, 1e3)),
           numpy="np.where({0} > 0, {0}, {1} * np.expm1(np.minimum({0}, 0) / {1}))", kinks=(0,))
 selu = op("selu", "lambda (x if x > 0 else alpha (e^x - 1)), lambda = 1.0507, alpha = 1.6733",
           lambda x: LAMBDA * x if x > 0.0 else LAMBDA * ALPHA * math.expm1(x),
@@ -244,34 +246,35 @@ selu = op("selu", "lambda (x if x > 0 else alpha (e^x - 1)), lambda = 1.0507, al
 
 softplus = op("softplus", "ln(1 + e^(beta x)) / beta", softplus_formula,
               lambda g, out, x, beta: g * steep_sigmoid(x, beta),
-              lambda g, out, x, beta: -div(div(g * uncertainty(beta * x), beta), beta),
+              lambda g, out, x, beta: -div(g * uncertainty(x, beta), beta),
               numpy="softplus({0}, {1})")
 squareplus: Op = op("squareplus", "(x + (x^2 + b)^(1/2)) / 2", smooth_half,
                     lambda g, out, x, b: g * div(squareplus(bounded(x, 1e300), b), hypot(bounded(x, 1e300), sqrt(b))),
                     lambda g, out, x, b: g * div(0.25, hypot(x, sqrt(b))),
                     numpy="squareplus({0}, {1})", domain=[(-inf, inf), (0, inf)])
 gelu = op("gelu", "x Phi(x), Phi the integral of the normal density", gelu_formula,
-          lambda g, out, x: g * (normal_cdf(x) + times_pdf(bounded(x))),
+          lambda g, out, x: g * (normal_cdf(x) + bounded(x) * normal_pdf(x)),
           numpy="gelu({0})")
 normal_cdf_tanh: Op = op("normal_cdf_tanh", "(1 + tanh((2 / pi)^(1/2) (x + 0.044715 x^3))) / 2, about normal_cdf",
                          tanh_integral,
                          lambda g, out, x: g * out * normal_cdf_tanh(-x) * cubic_slope(bounded(x)),
                          symbol="Phi~", glyph="Φ~",
-                         numpy="sigmoid(1.5957691216057308 * {0} * (1 + 0.044715 * {0} ** 2))")
+                         numpy="normal_cdf_tanh({0})")
 gelu_tanh = op("gelu_tanh", "x (1 + tanh((2 / pi)^(1/2) (x + 0.044715 x^3))) / 2", gelu_tanh_formula,
                lambda g, out, x: g * normal_cdf_tanh(x)
                * (1.0 + bounded(x) * normal_cdf_tanh(-x) * cubic_slope(bounded(x))),
-               numpy="np.maximum({0}, -30) * sigmoid(1.5957691216057308 * {0} * (1 + 0.044715 * {0} ** 2))")
+               numpy="gelu_tanh({0})")
 steep_sigmoid: Op = op("steep_sigmoid", "1 / (1 + e^(-beta x))", lambda x, beta=1.0: steep_logistic(x, beta),
                        lambda g, out, x, beta: g * beta * out * steep_sigmoid(-x, beta),
-                       lambda g, out, x, beta: g * over_cosh(over_cosh(bounded(x, 1e140), beta * x), beta * x),
-                       numpy="sigmoid({1} * {0})")
+                       lambda g, out, x, beta: g * bounded(x, 1e140) * out * steep_sigmoid(-x, beta),
+                       numpy="steep_sigmoid({0}, {1})")
 quick_gelu = op("quick_gelu", "x sigmoid(1.702 x)", lambda x: swish(x, 1.702),
-                lambda g, out, x: g * steep_sigmoid(x, 1.702) * (1.0 + bounded(1.702 * x) * sigmoid(-1.702 * x)),
+                lambda g, out, x: g * steep_sigmoid(x, 1.702) * (1.0 + bounded(1.702 * x) * steep_sigmoid(-x, 1.702)),
                 numpy="silu({0}, 1.702)")
 silu = op("silu", "x sigmoid(beta x)", swish,
-          lambda g, out, x, beta: times_sigmoid(g * (1.0 + bounded(beta * x) * sigmoid(-(beta * x))), beta * x),
-          lambda g, out, x, beta: g * over_cosh(bounded(x, 1e140), beta * x) * over_cosh(bounded(x, 1e140), beta * x),
+          lambda g, out, x, beta: g * steep_sigmoid(x, beta) * (1.0 + bounded(beta * x) * steep_sigmoid(-x, beta)),
+          lambda g, out, x, beta: g * (bounded(x, 1e140) * steep_sigmoid(x, beta))
+          * (bounded(x, 1e140) * steep_sigmoid(-x, beta)),
           numpy="silu({0}, {1})", aliases=("swish",))
 mish = op("mish", "x tanh(ln(1 + e^x))", mish_formula,
           lambda g, out, x: g * mish_slope(bounded(x)),
@@ -281,12 +284,12 @@ hardswish = op("hardswish", "x min(max(x + 3, 0), 6) / 6",
                lambda g, out, x: g * (between(x, -3.0, 3.0) * div(2.0 * clamp(x, -3.0, 3.0) + 3.0, 6.0) + step(x, 3.0)),
                numpy="np.maximum({0}, -3) * (np.clip({0} + 3, 0, 6) / 6)", kinks=(-3, 3), aliases=("hardsilu",))
 lisht = op("lisht", "x tanh x", lambda x: x * math.tanh(x),
-           lambda g, out, x: g * (tanh(x) + bounded(x) * div(div(1.0, cosh(x)), cosh(x))), numpy="{0} * np.tanh({0})")
+           lambda g, out, x: g * (tanh(x) + bounded(x) * sech2(x)), numpy="{0} * np.tanh({0})")
 tanhshrink = op("tanhshrink", "x - tanh x", tanh_gap, lambda g, out, x: g * tanh(x) * tanh(x),
                 numpy="tanhshrink({0})")
 bent_identity = op("bent_identity", "((x^2 + 1)^(1/2) - 1) / 2 + x",
                    lambda x: x * (x / (math.hypot(x, 1.0) + 1.0)) / 2.0 + x if abs(x) < inf else x,
-                   lambda g, out, x: g * (div(bounded(x, 1e300), 2.0 * hypot(bounded(x, 1e300), 1.0)) + 1.0),
+                   lambda g, out, x: g * (0.5 * isru(x, 1.0) + 1.0),
                    numpy="bent_identity({0})")
 snake = op("snake", "x + sin(a x)^2 / a", snake_formula,
            lambda g, out, x, a: g * (sin(a * x) + cos(a * x)) * (sin(a * x) + cos(a * x)),
@@ -294,35 +297,25 @@ snake = op("snake", "x + sin(a x)^2 / a", snake_formula,
            numpy="snake({0}, {1})")
 
 
+def stretch(x: Any, alpha: Any) -> Any:
+    """(1 + alpha x^2)^(1/2)."""
+    return hypot(1.0, bounded(sqrt(alpha) * x, 1e300))
+
+
 def celu_alpha_slope(z: Any) -> Any:
     """d/d alpha of alpha (e^z - 1), at z = x / alpha."""
     return expm1(z) - z * exp(z)
 
 
-def uncertainty(z: Any) -> Any:
-    """-s ln s - (1 - s) ln(1 - s), with s = sigmoid(z)."""
-    return sigmoid(z) * softplus(-z) + sigmoid(-z) * softplus(z)
-
-
-def over_cosh(y: Any, z: Any) -> Any:
-    """y / (2 cosh(z / 2)); twice, that is y s (1 - s) with s = sigmoid(z)."""
-    return div(y, 2.0 * cosh(0.5 * bounded(z, 1.4e3)))
-
-
-def times_sigmoid(y: Any, z: Any) -> Any:
-    """y sigmoid(z) as y / (2 cosh(z / 2)) / e^(-z / 2): nothing on the way is too small to have all its digits."""
-    return div(over_cosh(y, z), exp(-0.5 * bounded(z, 1.4e3)))
-
-
-def times_pdf(x: Any) -> Any:
-    """x normal_pdf(x), likewise."""
-    return 0.3989422804014327 * x * gaussian(0.5 * x) * gaussian(0.5 * x)
+def uncertainty(x: Any, beta: Any) -> Any:
+    """(-s ln s - (1 - s) ln(1 - s)) / beta, with s = sigmoid(beta x)."""
+    return steep_sigmoid(x, beta) * softplus(-x, beta) + steep_sigmoid(-x, beta) * softplus(x, beta)
 
 
 def mish_slope(x: Any) -> Any:
     """tanh s + x s' / cosh(s)^2, with s = softplus(x)."""
     s = softplus(x)
-    return tanh(s) + div(div(times_sigmoid(x, x), cosh(s)), cosh(s))
+    return tanh(s) + x * sigmoid(x) * sech2(s)
 
 
 def cubic_slope(x: Any) -> Any:

@@ -54,6 +54,26 @@ def split(x: float) -> tuple[float, float]:
     return head, x - head
 
 
+def rounding(x: float, y: float) -> float:
+    """x y less the float x * y, exactly (Dekker, 1971). e^(x y) is wrong by that much where it is left out."""
+    (a, b), (c, d) = split(x), split(y)
+    error = (a * c - x * y + a * d + b * c) + b * d
+    return error if error == error else 0.0  # beyond 1e300 `split` overflows
+
+
+def cube_root(x: float) -> float:
+    """x^(1/3), right to the last digit: with one of Newton's steps for y^3 = x, since the platform's own may be off by
+    a few units there. The scale, a power of 2, keeps all parts of y^3 within the doubles."""
+    y = float(np.cbrt(x))
+    if not 0.0 < abs(y) < math.inf:
+        return y
+    scale = 2.0**-200 if abs(x) > 1.0 else 2.0**200
+    x, y = x * scale**3, y * scale
+    square = y * y
+    left = (x - square * y) - rounding(square, y) - rounding(y, y) * y
+    return (y + left / (3.0 * square)) / scale
+
+
 def bell(x: float, c: float) -> float:
     """e^(-c x^2), c a power of 2. With x^2 rounded first it would be wrong by x^2/2 units in the last place."""
     if not abs(x) < 60.0:
@@ -73,6 +93,12 @@ def normal_integral(x: float) -> float:
     return 0.5 * (math.erfc(z) - 1.1283791670955126 * bell(z, 1.0) * error)
 
 
+def logistic_density(x: float) -> float:
+    """e^-x / (1 + e^-x)^2, of |x|, which it is of x too."""
+    e = math.exp(-abs(x))
+    return e / (1.0 + e * (2.0 + e))
+
+
 def total(*xs: float) -> float:
     """From left to right, as the same sum written by hand; the builtin `sum` of Python 3.12 rounds otherwise."""
     return reduce(operator.add, xs, 0.0)
@@ -86,6 +112,8 @@ def average(*xs: float) -> float:
 
 def weighted_sum(*wxb: float) -> float:
     """b + w1 x1 + w2 x2 + ..., in this order, from the flat (w..., x..., b)."""
+    if len(wxb) % 2 == 0:
+        raise ValueError(f"dot needs as many weights as inputs, and a bias. Received: {len(wxb)} numbers")
     n = len(wxb) // 2
     return reduce(operator.add, map(operator.mul, wxb[:n], wxb[n:-1]), wxb[-1])
 
@@ -99,6 +127,8 @@ def top(*xs: float) -> float:
 
 def element(*xsi: float) -> float:
     """The number at position i, both given flat: (x0, x1, ..., i)."""
+    if len(xsi) < 2:
+        raise ValueError(f"pick needs at least one number, and an index. Received: {len(xsi)} numbers")
     *xs, i = xsi
     if not (i.is_integer() and 0 <= i < len(xs)):
         raise IndexError(f"an index is a whole number from 0 to {len(xs) - 1}. Received: {i:g}")

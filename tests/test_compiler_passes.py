@@ -1422,6 +1422,13 @@ def attention_gradient():
     return alone(autograd.compile(squares(model), wrt=model, batch=True), normal(5, 6, 4))
 
 
+def recurrence():
+    """The steps of an LSTM, as loops."""
+    model = nn.LSTM(3, 4, rng=0)
+    last = lambda xs: autograd.sum([h * h for h in model(xs)[0][-1]])
+    return alone(autograd.compile(last, wrt=model, batch=True), normal(5, 12, 3))
+
+
 def straight():
     return both(autograd.compile(readme), -4.0, 2.0)
 
@@ -1435,7 +1442,7 @@ TEXTS: tuple[Any, ...] = (
     padded_convolutions,
     attention,
 )
-TEXTS += (attention_gradient, straight)
+TEXTS += (attention_gradient, recurrence, straight)
 
 
 def golden(make):

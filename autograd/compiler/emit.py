@@ -77,7 +77,9 @@ class Emitter(Products):
         _, mentions = s.template(op.numpy)
         exprs = [self.named(x) if n > 1 else x for x, n in zip(exprs, mentions, strict=False)]
         expr = s.fill("{0} == {1}" if op is EQUAL else op.numpy, exprs)
-        if op is EQUAL and self.dtype != float:  # True times a Python number would be a double
+        if op is EQUAL and (
+            array.number in self.counted or self.dtype != float
+        ):  # True * 2.0 would be a double
             expr = s.method(expr, "astype", s.attribute(s.name("np"), self.dtype.name))
         return self.full(array, expr, array.operands)
 
@@ -105,6 +107,14 @@ class Emitter(Products):
             found = self.reduced(array.operands[0], METHODS[op.numpy])
             if found is not None:
                 return found
+        first = array.operands[0]
+        alone = (
+            len(array.operands) == 1 and first.index.size == 1 and not array.shape and not self.varies(first)
+        )
+        if op.numpy in METHODS and alone and first.source != CONSTANT:
+            return self.as_float(
+                first, self.read(trimmed(first))
+            )  # of one number, which may be a Python float
         exprs = []
         for x in array.operands:
             complete = (x.index >= 0) | (array.members < 0).reshape(*array.shape, 1)

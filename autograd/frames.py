@@ -65,7 +65,7 @@ def steps(
     outputs = outputs_of(output)
     if len(outputs) != 1:
         raise ValueError(f"steps needs one output, where backward begins. Received: {len(outputs)}")
-    check_options(theme, rankdir, number_format)
+    check_options(number_format, max_nodes, "auto", rankdir, theme)
     chosen = all_of(outputs, unfold)
     if chosen.count > max_nodes:
         raise ValueError(

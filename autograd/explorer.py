@@ -6,19 +6,20 @@ and the script of the folder `page`. The script opens a box by making room for w
 
 from __future__ import annotations
 
-import hashlib
-import html
 import json
 import linecache
 import math
 import os
 import re
+import sys
 from base64 import b64encode
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from . import display
+from .checks import among
 from .draw import THEMES, outputs_of
+from .files import path_of, replace
 from .levels import LEVELS, full_name, whole
 from .ops import Op
 from .outline import BOX, LEAF, RESULT, Box, Graph, Part, count_shown, opens, outline, place
@@ -43,7 +44,17 @@ def line_of(v: Any) -> str:
     place = str(getattr(v, "recorded_at", ""))
     name, _, line = place.rpartition(":")
     source = linecache.getline(name, int(line)).strip() if line.isdigit() else ""
+    place = f"{cell_of(name) or name}:{line}" if name else place
     return f"{place}: {source}" if source else place
+
+
+def cell_of(file: str) -> str:
+    """`In[3]`, if the file is what a notebook made of a cell."""
+    notebook = sys.modules.get("IPython")
+    compiler = getattr(notebook.get_ipython() if notebook else None, "compile", None)
+    tell = getattr(compiler, "format_code_name", lambda file: None)
+    known = tell(file)  # ("Cell", "In[3]")
+    return str(known[1]) if known else ""
 
 
 def is_stale(n: Node) -> bool:
@@ -65,6 +76,8 @@ def contents(outputs: list[Value], title: str, level: str, max_nodes: int) -> di
     home = {n: box.number for box in root.boxes() for n in box.parts if isinstance(n, Node)}
     table = {op: k for k, op in enumerate(dict.fromkeys(kind_of(n) for n in nodes if n.op))}
     values = [None if isinstance(n, Part) else n.value for n in nodes]
+    recorded = {i: line for i, v in enumerate(values) if (line := line_of(v))}
+    lines = {line: k for k, line in enumerate(dict.fromkeys(recorded.values()))}
     python = {i: float(v.grad) for i, v in enumerate(values) if v is not None and v.grad is not NO_GRADIENT}
 
     def reference(part: Any) -> int | None:
@@ -97,7 +110,8 @@ def contents(outputs: list[Value], title: str, level: str, max_nodes: int) -> di
         "box": [home[n] for n in nodes],
         "at": [where[n] for n in nodes],
         "python": {i: text_of(g) for i, g in python.items() if repr(g) != repr(gradients.get(nodes[i]))},
-        "lines": {i: line for i, v in enumerate(values) if (line := line_of(v))},
+        "lines": [*lines],
+        "line": {i: lines[line] for i, line in recorded.items()},
         "stale": [i for n, i in index.items() if is_stale(n)],
         "parts": {i: n.count for n, i in index.items() if isinstance(n, Part)},
         "boxes": [
@@ -131,6 +145,8 @@ def embedded(data: Any) -> str:
 
 
 def digest(text: str) -> str:
+    import hashlib
+
     return "'sha256-" + b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
 
 
@@ -151,7 +167,7 @@ def page(data: dict[str, Any], theme: str, folder: Path = FOLDER, name: str = "e
     policy += "; base-uri 'none'; form-action 'none'"
     pieces = {
         "policy": policy,
-        "title": html.escape(
+        "title": display.escaped(
             data["title"].encode("utf-8", "replace").decode()
         ),  # half a surrogate pair is no text
         "theme": theme,
@@ -170,10 +186,7 @@ class Page:
         self.html, self.title = html, title
 
     def _repr_html_(self) -> str:
-        return (
-            f'<iframe title="{html.escape(self.title)}" sandbox="allow-scripts" width="100%" height="640" '
-            f'style="border:1px solid #8c959f" srcdoc="{html.escape(self.html)}"></iframe>'
-        )
+        return display.frame(self.title, self.html)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.title!r}, {len(self.html):,} characters>"
@@ -193,14 +206,14 @@ def explore(
     The page needs no network and no server. It pans, zooms and searches; modules open and close; each value shows its
     gradient and the chain rule with its numbers; and it steps through the forward pass and the backward pass, one
     operation after another. Keys: N and P step, space plays, the arrows go from value to value, / searches, ? tells
-    the rest. Without a `path` the result is what a notebook displays.
+    the rest. Without a `path` the result is the page, which a notebook displays in its place, and no file.
 
     `level` is what is open at first: "scalar", "neuron", "layer", "model", or "auto", the finest at which some hundred
     boxes are to be seen. `theme` is "auto" (the reader's own), "light" or "dark". Of a graph with more than `max_nodes`
     values, weighted sums stay folded and then modules closed; the page says so.
 
     Gradients are those of backward() where the output has one; otherwise what it would give, starting from 1. Nothing
-    in the graph is changed. A line of source is shown for what was recorded within `detect_anomaly()`.
+    in the graph is changed. Of what was recorded within `record_lines()` the page quotes your line of source.
 
     Raises ValueError for a path that does not end in .html, OSError where it cannot be written; the file is whole or
     not there.
@@ -212,7 +225,7 @@ def explore(
     'graph.html'
     """
     outputs = outputs_of(output, "explore")
-    if level not in ("auto", *LEVELS):
+    if not among(level, ("auto", *LEVELS)):
         raise ValueError(f"level is one of auto, {', '.join(LEVELS)}. Received: level={level!r}")
     check(title, theme)
     if not isinstance(max_nodes, int) or max_nodes < 1:
@@ -227,7 +240,7 @@ def explore(
 
 
 def check(title: Any, theme: Any) -> None:
-    if theme not in ("auto", *THEMES):
+    if not among(theme, ("auto", *THEMES)):
         raise ValueError(f"theme is one of auto, {', '.join(THEMES)}. Received: theme={theme!r}")
     if not isinstance(title, str):
         raise TypeError(f"a title is a str. Received: {type(title).__name__}")
@@ -235,7 +248,7 @@ def check(title: Any, theme: Any) -> None:
 
 def target_of(path: str | os.PathLike[str]) -> Path:
     """The path, if a page may stand there."""
-    target = Path(path)
+    target = path_of("a page", path)
     if target.suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"a page's file must end in .html. Received: {str(path)!r}")
     return target
@@ -243,13 +256,4 @@ def target_of(path: str | os.PathLike[str]) -> Path:
 
 def save(text: str, path: Path) -> None:
     """Write the file, whole or not at all."""
-    target = Path(os.path.realpath(path))  # a symbolic link stays one
-    part = target.with_name(f".{os.urandom(16).hex()}.part")
-    try:
-        part.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(part, target)
-    except OSError as error:
-        raise OSError(error.errno, f"{error.strerror}, so nothing was written", str(path)) from None
-    finally:
-        with suppress(OSError):
-            part.unlink()
+    replace("a page", path, text.encode("utf-8"))
