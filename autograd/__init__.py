@@ -5,7 +5,8 @@ Read in this order: `ops` (what an operation is, and the table of them), `value`
 (derivatives of functions), `draw` (the picture).
 """
 
-import typing
+import importlib as _importlib
+import typing as _typing
 from pathlib import Path as _Path
 
 if _Path(__file__).with_name("tracer.py").exists():  # HIPS/autograd bears the same import name
@@ -15,15 +16,11 @@ if _Path(__file__).with_name("tracer.py").exists():  # HIPS/autograd bears the s
     )
 
 from .compiler import Program, compile, compile_graph, uniform
-from .context import Scope, detect_anomaly, no_grad
+from .context import Scope, detect_anomaly, no_grad, record_lines
 from .draw import draw, draw_dot, render
-from .explore import explore
-from .expressions import expression, latex
 from .graph import trace
 from .operators import dot, take
 from .ops import TABLE, Op, op
-from .steps import steps
-from .textual import mermaid, tree
 from .transform import (
     check_gradient,
     grad,
@@ -40,9 +37,30 @@ from .vector import Vector
 
 globals().update({name: entry for name, entry in TABLE.items() if name != "dot"})  # exp, tanh, relu, ...
 
-if typing.TYPE_CHECKING:
+_LATER = {  # what is loaded when it is first asked for: the module of each
+    "explore": "explorer",
+    "expression": "expressions",
+    "latex": "expressions",
+    "mermaid": "textual",
+    "steps": "frames",
+    "tree": "textual",
+}
+if _typing.TYPE_CHECKING:
+    from .explorer import explore
+    from .expressions import expression, latex
+    from .frames import steps
+    from .textual import mermaid, tree
 
-    def __getattr__(name: str) -> typing.Any: ...
+
+def __getattr__(name: str) -> _typing.Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = getattr(_importlib.import_module(f"{__name__}.{_LATER[name]}"), name)
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 __all__ = [
@@ -72,6 +90,7 @@ __all__ = [
     "mermaid",
     "no_grad",
     "op",
+    "record_lines",
     "render",
     "steps",
     "take",

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import ops
+from .checks import among
 from .context import Scope
 from .graph import trace
 from .levels import (
@@ -35,7 +36,7 @@ from .levels import (
     title_of,
 )
 from .ops import Op
-from .render import FONT, layout, measures_glyphs, write
+from .render import FONT, measures_glyphs, write
 from .selection import Node, Selection, all_of, between, neighbourhood
 from .value import NO_GRADIENT, Constant, Value, topological
 
@@ -122,9 +123,9 @@ class Picture:
     def __init__(self, theme: str, rankdir: str, number_format: str) -> None:
         self.theme, self.number_format = theme, number_format
         self.paper, self.ink, self.faint, self.box, self.parameter, self.frame = THEMES[theme]
-        import graphviz  # half the time of importing all this package, so only when something is drawn
+        from .digraph import Digraph  # takes half the time of importing this package: so only here
 
-        self.graph = graphviz.Digraph(
+        self.graph = Digraph(
             graph_attr={"rankdir": rankdir, "bgcolor": self.paper, "fontname": FONT, "fontcolor": self.ink,
                         "fontsize": "12", "nodesep": "0.18", "ranksep": "0.45", "ordering": "in", "pad": "0.2",
                         "labeljust": "l"},
@@ -291,7 +292,8 @@ def draw_part(outputs: list[Value], picture: Picture, n: int, pretty: bool, kept
 def outputs_of(output: Any, who: str = "draw") -> list[Value]:
     if isinstance(output, Value):
         return [output]
-    if isinstance(output, (str, bytes)) or not isinstance(output, Iterable):
+    single = isinstance(output, (str, bytes)) or getattr(output, "ndim", 1) == 0
+    if single or not isinstance(output, Iterable):
         raise TypeError(f"{who} needs a Value or a list of Values. Received: {type(output).__name__}")
     outputs = [v for item in output for v in outputs_of(item, who)]
     if not outputs:
@@ -299,13 +301,30 @@ def outputs_of(output: Any, who: str = "draw") -> list[Value]:
     return list(dict.fromkeys(outputs))
 
 
-def check_options(theme: str, rankdir: str, number_format: str) -> None:
-    """A ValueError here, not in the middle."""
-    if theme not in THEMES:
+def check_options(
+    number_format: Any = ".4g",
+    max_nodes: Any = 1,
+    level: Any = "auto",
+    rankdir: Any = "LR",
+    theme: Any = "light",
+) -> None:
+    """An error here, not in the middle."""
+    if not among(theme, THEMES):
         raise ValueError(f"theme is one of {', '.join(THEMES)}. Received: theme={theme!r}")
-    if rankdir not in ("LR", "TB", "RL", "BT"):
+    if not among(rankdir, ("LR", "TB", "RL", "BT")):
         raise ValueError(f"rankdir is one of LR, TB, RL, BT. Received: rankdir={rankdir!r}")
-    format(0.0, number_format)
+    if not among(level, ("auto", *LEVELS)):
+        raise ValueError(f"level is one of auto, {', '.join(LEVELS)}. Received: level={level!r}")
+    if isinstance(max_nodes, bool) or not isinstance(max_nodes, int):
+        raise TypeError(
+            f"max_nodes is an int. Received: max_nodes={max_nodes!r} ({type(max_nodes).__name__})"
+        )
+    try:
+        format(0.0, number_format)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"number_format is a format of floats, such as .4g. Received: number_format={number_format!r}"
+        ) from None
 
 
 def draw(
@@ -350,9 +369,7 @@ def draw(
     True
     """
     outputs = outputs_of(output)
-    if level not in ("auto", *LEVELS):
-        raise ValueError(f"level is one of auto, {', '.join(LEVELS)}. Received: level={level!r}")
-    check_options(theme, rankdir, number_format)
+    check_options(number_format, max_nodes, level, rankdir, theme)
     pretty = measures_glyphs() if glyphs is None else glyphs
     picture = Picture(theme, rankdir, number_format)
     if focus is not None:
@@ -424,6 +441,8 @@ def render(
     ...     render(Value(1.0) + 2.0, folder + "/sum.dot").name
     'sum.dot'
     """
+    if timeout is not None and not (isinstance(timeout, (int, float)) and timeout > 0.0):
+        raise ValueError(f"timeout is a number of seconds above 0, or None. Received: timeout={timeout!r}")
     if not hasattr(output, "source"):
         return write(draw(output, **options), path, timeout=timeout)
     if options:
@@ -437,15 +456,23 @@ def draw_dot(root: Value, format: str = "svg", rankdir: str = "LR") -> graphviz.
     >>> draw_dot(Value(1.0) + Value(2.0)).format
     'svg'
     """
-    if rankdir not in ("LR", "TB"):
+    if not among(rankdir, ("LR", "TB")):
         raise ValueError(f"rankdir is LR or TB. Received: rankdir={rankdir!r}")
-    import graphviz
+    if not isinstance(root, Value):
+        raise TypeError(f"draw_dot needs a Value as root. Received: {type(root).__name__}")
+    from .digraph import Digraph
+
+    if not isinstance(format, str):
+        raise TypeError(f"format is a str, such as svg. Received: {format!r} ({type(format).__name__})")
 
     trace(root)  # unfolds what is folded
     order = topological(root)
     order = list(dict.fromkeys(x for v in order for x in (*v._children, v))) or [root]
     names = {v: f"v{i}" for i, v in enumerate(order)}
-    graph = graphviz.Digraph(format=format, graph_attr={"rankdir": rankdir}, node_attr={"fontname": FONT})
+    try:
+        graph = Digraph(format=format, graph_attr={"rankdir": rankdir}, node_attr={"fontname": FONT})
+    except ValueError as error:
+        raise ValueError(f"format is one that Graphviz knows, such as svg. Received: {error}") from None
     for v, name in names.items():
         label = "".join(f"\\{c}" if c in "{}|<>\\" else c for c in escaped(v.label).replace("\\\\", "\\"))
         label = f"{label} | " if label else ""
@@ -458,16 +485,13 @@ def draw_dot(root: Value, format: str = "svg", rankdir: str = "LR") -> graphviz.
     return graph
 
 
-def mimebundle(v: Value, include: Any = None, exclude: Any = None) -> dict[str, str]:
-    """How a notebook shows a Value: as its picture where one can be made, always as text."""
-    bundle = {"text/plain": repr(v)}
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            bundle["image/svg+xml"] = layout(draw(v), "svg", timeout=10.0).decode()
-    except (RuntimeError, TimeoutError, OSError):
-        pass
-    return bundle
+def svg(v: Value) -> str | None:
+    """How a notebook shows a Value, beside the text of `repr`: as its graph."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it is collapsed stands in the picture
+        from .display import picture
+
+        return picture(draw(v))
 
 
-Value._repr_mimebundle_ = mimebundle  # type: ignore[attr-defined]
+Value._repr_svg_ = svg  # type: ignore[attr-defined]

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .draw import count_drawn, outputs_of
+from .draw import check_options, count_drawn, outputs_of
 from .levels import sign
 from .ops import Op
 from .selection import Node, all_of
@@ -142,6 +142,7 @@ class Formula:
         max_nodes: int,
         owner: str,
     ) -> None:
+        check_options(number_format, max_nodes)
         count = count_drawn(outputs, True)
         if count > max_nodes:
             raise ValueError(

@@ -20,6 +20,8 @@ def node(op: Op, x: Any, y: Any, data: float, dx: Any, dy: Any, like: Value) -> 
     v = new(Value)
     v.data, v.grad, v.label, v.op, v.scope = data, like.grad, "", op, like.scope
     v._x, v._y, v._dx, v._dy = x, y, dx, dy
+    if like.__dict__:  # the line that recorded it
+        v.__dict__.update(like.__dict__)
     return v
 
 
@@ -111,6 +113,8 @@ def trace(root: Value) -> tuple[set[Value], set[tuple[Value, Value]]]:
     >>> len(nodes), len(edges)
     (4, 3)
     """
+    if not isinstance(root, Value):
+        raise TypeError(f"trace needs a Value as root. Received: {type(root).__name__}")
     nodes: set[Value] = set()
     edges: set[tuple[Value, Value]] = set()
     stack = [root]

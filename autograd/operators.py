@@ -12,7 +12,7 @@ from functools import reduce
 from typing import Any
 
 from . import activations, functions, ops  # noqa: F401 (the whole table, before methods are made from it)
-from .context import current
+from .context import current, user_line
 from .ops import TABLE, Op, apply, number
 from .value import DOT, NO_GRADIENT, Constant, Value, new
 from .vector import Vector
@@ -170,7 +170,7 @@ def dot(w: Iterable[Any], x: Iterable[Any], b: Any = 0.0) -> Any:
         bias = out
         for p, q in zip(dw, dx):
             out += p * q
-    except (AttributeError, TypeError):  # ints, or plain numbers among Values
+    except (AttributeError, TypeError, ValueError):  # ints, or plain numbers among Values
         out = None
     if type(out) is not float and isinstance(out, float):  # NumPy's
         out = float(out)
@@ -193,6 +193,8 @@ def dot(w: Iterable[Any], x: Iterable[Any], b: Any = 0.0) -> Any:
     v._dx = (dw, dx, 1.0)
     v._y = None
     v._dy = bias  # what the bias was: the products' factors stand in _dx
+    if now.lines:
+        v.recorded_at = user_line()
     return v
 
 
@@ -205,9 +207,17 @@ def take(rows: Any, index: Any) -> Any:
     >>> take([Value(2.0), Value(5.0)], 1), take([[1.0, 2.0], [3.0, 4.0]], Value(0.0))
     (Value(data=5.0), [Value(data=1.0), Value(data=2.0)])
     """
-    rows = list(rows)
+    try:
+        rows = list(rows)
+    except TypeError:
+        raise TypeError(f"take needs a list or array as rows. Received: {type(rows).__name__}") from None
     if not isinstance(index, Value):
-        position = number(index)
+        try:
+            position = number(index)
+        except (TypeError, OverflowError) as error:
+            raise type(error)(
+                f"take needs a whole number as index. Received: {index!r:.60} ({type(index).__name__})"
+            ) from None
         if not (position.is_integer() and 0 <= position < len(rows)):
             raise IndexError(
                 f"take needs a whole number from 0 to {len(rows) - 1} as index. Received: {index!r}"

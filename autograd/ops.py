@@ -39,7 +39,18 @@ from typing import Any
 
 import numpy as np
 
-from .formulas import average, element, ieee, ieee2, log_sum_exp, quotient, top, total, weighted_sum
+from .formulas import (
+    average,
+    cube_root,
+    element,
+    ieee,
+    ieee2,
+    log_sum_exp,
+    quotient,
+    top,
+    total,
+    weighted_sum,
+)
 
 Rule = Callable[..., Any]
 Interval = tuple[float, float]
@@ -75,6 +86,13 @@ class Op:
         variadic: bool = False,
         neutral: float | None = None,
     ) -> None:
+        for what, x in {"name": name, "text": text, "symbol": symbol, "glyph": glyph, "numpy": numpy}.items():
+            if not isinstance(x, str):
+                raise TypeError(f"op needs a str as {what}. Received: {x!r:.60} ({type(x).__name__})")
+        for what, function in (("formula", formula), *(("rules", rule) for rule in rules)):
+            if not callable(function):
+                received = f"{function!r:.60} ({type(function).__name__})"
+                raise TypeError(f"op {name!r} needs functions as {what}. Received: {received}")
         if not rules:
             raise ValueError(f"op {name!r} needs a derivative rule for each input. Received: none")
         self.name, self.text, self.formula, self.rules = name, text, formula, rules
@@ -82,6 +100,8 @@ class Op:
         self.variadic = variadic  # takes one vector of any length, and its one rule answers for all elements
         self.neutral = neutral  # the element that changes nothing, of an operation on vectors that has one
         self.given_forward = forward
+        if not isinstance(aliases, (list, tuple)) or not all(isinstance(x, str) for x in aliases):
+            raise TypeError(f"op {name!r} needs a tuple of str as aliases. Received: {aliases!r:.60}")
         self.kinks, self.aliases = kinks, tuple(aliases)
         self.node: type | None = None  # the class that records, once there is one, and
         self.method: Callable[..., Any] | None = None  # its fast way to do so
@@ -99,12 +119,13 @@ class Op:
             self.defaults = tuple(
                 p.default for p in self.signature.parameters.values() if p.default is not p.empty
             )
+            if not isinstance(parameters, int):
+                raise TypeError(f"op {name!r} needs an int as parameters. Received: {parameters!r:.60}")
             self.parameters = parameters or len(self.defaults)
         self.numpy = numpy or (
             f"{'np.' * hasattr(np, name)}{name}({', '.join(f'{{{i}}}' for i in range(len(rules)))})"
         )
-        intervals: Any = domain if isinstance(domain[0], tuple) else [domain] * len(rules)
-        self.domain: tuple[Interval, ...] = tuple(intervals)
+        self.domain = intervals(name, domain, len(rules))
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         if (
@@ -186,6 +207,23 @@ def op(name: str, text: str, formula: Callable[..., float], *rules: Rule, **more
     return entry
 
 
+def intervals(name: str, domain: Any, count: int) -> tuple[Interval, ...]:
+    """The domain of each input: one for all, or one for each."""
+    if not isinstance(domain, (list, tuple)) or not domain:
+        raise TypeError(
+            f"op {name!r} needs an interval (low, high), or a list of them, as domain. Received: {domain!r:.60}"
+        )
+    found = tuple(domain) if isinstance(domain[0], tuple) else (tuple(domain),) * count
+    for interval in found:
+        if (
+            not isinstance(interval, tuple)
+            or len(interval) != 2
+            or not number(interval[0]) <= number(interval[1])
+        ):
+            raise ValueError(f"op {name!r} needs intervals (low, high) as domain. Received: {domain!r:.60}")
+    return found
+
+
 def signature(formula: Callable[..., float], arity: int) -> Signature:
     """The inputs' names and defaults: the formula's own, or x, y where it is a builtin or wrapped one."""
     code = getattr(formula, "__code__", None)
@@ -224,12 +262,17 @@ def find(name: str) -> Op:
 
 def number(x: Any) -> float:
     """A float from an int, bool, NumPy scalar, 0-d array, Fraction or Decimal; a TypeError from anything else."""
-    if type(x) is float or type(x) is int:
-        return float(x)
+    if type(x) is float:
+        return x
     if isinstance(x, np.ndarray) and x.ndim == 0:
         x = x.item()
-    if isinstance(x, (Real, Decimal, np.bool_)):
-        return float(x)
+    if type(x) is int or isinstance(x, (Real, Decimal, np.bool_)):
+        try:
+            return float(x)
+        except OverflowError:
+            raise OverflowError(
+                f"a Value holds a number that a float can hold. Received: {x!r:.60}"
+            ) from None
     raise TypeError(f"a Value holds one real number. Received: {type(x).__name__}")
 
 
@@ -248,14 +291,39 @@ def apply(entry: Op, inputs: tuple[Any, ...]) -> Any:
     """The one gate: whatever is not a call between plain floats passes here."""
     inputs = tuple([x.item() if isinstance(x, np.ndarray) and not x.ndim else x for x in inputs])
     if any(isinstance(x, (list, tuple, np.ndarray)) for x in inputs):
+        try:
+            arrays = np.broadcast_arrays(
+                *(x if isinstance(x, np.ndarray) else np.array(x, object) for x in inputs)
+            )
+        except ValueError:
+            raise ValueError(
+                f"{entry.name} needs numbers, or lists and arrays of shapes that fit. Received: {inputs!r:.100}"
+            ) from None
         with np.errstate(all="ignore"):
-            result = np.frompyfunc(entry, len(inputs), 1)(*inputs)
+            result = np.frompyfunc(entry, len(inputs), 1)(*arrays)
         plain = all(type(x) is float for x in result.flat)
         return result.astype(float) if plain else result
-    for x in inputs:
-        if hasattr(x, "_record"):  # a Value, which this file does not need to know
-            return x._record(entry, inputs)
-    return entry.formula(*map(number, inputs))
+    try:
+        for x in inputs:
+            if hasattr(x, "_record"):  # a Value, which this file does not need to know
+                return x._record(entry, inputs)
+        return entry.formula(*map(number, inputs))
+    except (TypeError, OverflowError):
+        blame(entry, inputs)
+        raise
+
+
+def blame(entry: Op, inputs: tuple[Any, ...]) -> None:
+    """An error that names the first input that is no number, if there is one."""
+    names = [f"x{i}" for i in range(len(inputs))] if entry.variadic else [*entry.signature.parameters]
+    for name, x in zip(names, inputs, strict=False):
+        try:
+            if not hasattr(x, "_record"):
+                number(x)
+        except (TypeError, OverflowError) as error:
+            raise type(error)(
+                f"{entry.name} needs a number as {name}. Received: {x!r:.60} ({type(x).__name__})"
+            ) from None
 
 
 def zero(g: Any, out: Any, *inputs: Any) -> float:
@@ -288,7 +356,7 @@ mod = op("mod", "x - y floor(x / y)", ieee2(operator.mod, np.mod),
          symbol="%", numpy="{0} % {1}", kinks=lambda x, y: math.sin(math.pi * x / y))
 pow_: Op = op("pow", "x^y", ieee2(math.pow, np.power),  # flat in x where y = 0, and in y where x = 0: not nan
           lambda g, out, x, y: where(y, g * y * pow_(x, y - 1.0), 0.0),
-          lambda g, out, x, y: g * out * log(where(x, x, step(y))),
+          lambda g, out, x, y: g * out * where(x, log(where(x, x, 1.0)), where(step(y), 0.0, -inf)),
           symbol="**", numpy="pow({0}, {1})", domain=[(0, inf), (-inf, inf)], parameters=1)
 neg = op("neg", "-x", operator.neg, lambda g, out, x: -g, symbol="-", numpy="-{0}")
 abs_ = op("abs", "|x|", abs, lambda g, out, x: g * sign(x), kinks=(0,), aliases=("absolute", "fabs"))
@@ -316,8 +384,8 @@ log10 = op("log10", "ln x / ln 10", ieee(math.log10, np.log10),
            lambda g, out, x: div(div(g, LN10), defined(x)), domain=(0, inf))
 sqrt: Op = op("sqrt", "x^(1/2)", ieee(math.sqrt, np.sqrt),
           lambda g, out, x: div(g, 2.0 * out), glyph="√", domain=(0, inf))
-cbrt = op("cbrt", "x^(1/3)", lambda x: float(np.cbrt(x)),
-          lambda g, out, x: div(g, 3.0 * out * out), glyph="∛", kinks=(0,))
+cbrt = op("cbrt", "x^(1/3)", cube_root,
+          lambda g, out, x: div(g, 3.0 * out * out), glyph="∛", numpy="cbrt({0})", kinks=(0,))
 
 # Choices and steps: branches that a recording may contain. nan in, nan out
 

@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import subprocess
 import sys
 from collections.abc import Iterable
-from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
+
+from .files import path_of, replace
 
 __all__: list[str] = []  # for `draw`; what users call is there
 
@@ -31,9 +30,7 @@ FORMATS = ("svg", "png", "pdf", "dot", "gv")
 FONT = "Helvetica"
 
 # Characters that no XML, so no SVG, can hold.
-NO_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # on Windows, none opens for the program
+NO_XML = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 class HasSource(Protocol):
@@ -55,22 +52,11 @@ def write(dot: str | HasSource, path: str | os.PathLike[str], *, timeout: float 
     ...     write("digraph { x -> y }", folder + "/graph.dot").read_text()
     'digraph { x -> y }'
     """
-    path = Path(path)
+    path = path_of("a picture", path)
     format = path.suffix[1:].lower()
     if format not in FORMATS:
         raise ValueError(f"A picture's file must end in {_endings()}. Received: {str(path)!r}.")
-    picture = layout(dot, format, timeout=timeout)
-
-    target = Path(os.path.realpath(path))  # a symbolic link stays one
-    part = target.with_name(f".{os.urandom(16).hex()}.part")
-    try:
-        part.write_bytes(picture)
-        os.replace(part, target)
-    except OSError as error:
-        raise OSError(error.errno, f"{error.strerror}, so nothing was written", str(path)) from None
-    finally:
-        with suppress(OSError):
-            part.unlink()
+    replace("a picture", path, layout(dot, format, timeout=timeout))
     return path
 
 
@@ -129,6 +115,8 @@ except Exception as error:
 
 def _commands(format: str) -> Iterable[tuple[str, ...]]:
     """The commands that can turn DOT on stdin into a picture on stdout here, best first."""
+    import shutil
+
     if dot := shutil.which("dot"):
         yield (dot, f"-T{format}")
     if sys.executable and find_spec("pygraphviz"):
@@ -137,7 +125,10 @@ def _commands(format: str) -> Iterable[tuple[str, ...]]:
 
 def _draw(text: str, commands: Iterable[tuple[str, ...]], timeout: float | None) -> bytes:
     """The output of the first command that draws `text`; where none does, the complaint of the first."""
+    import subprocess  # with what it needs, a large part of what importing this package would take
+
     complaints = []
+    no_window = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # on Windows, none opens for the program
     for command in commands:
         try:
             done = subprocess.run(
@@ -146,7 +137,7 @@ def _draw(text: str, commands: Iterable[tuple[str, ...]], timeout: float | None)
                 capture_output=True,
                 timeout=timeout,
                 check=False,
-                creationflags=NO_WINDOW,
+                creationflags=no_window,
             )
         except subprocess.TimeoutExpired:
             raise TimeoutError(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
 
 from .context import Scope
@@ -88,6 +87,8 @@ def named(which: Any, option: str, among: Iterable[Value]) -> list[Value]:
     else:
         raise TypeError(f"{option} needs a Value or a label. Received: {type(which).__name__}")
     if not found:
+        from difflib import get_close_matches
+
         labels = {v.label for v in among if v.label}
         near = get_close_matches(which, sorted(labels), 3) if isinstance(which, str) else []
         hint = f"; similar: {', '.join(near)}" if near else ""

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from .context import Scope
-from .draw import coarser, count_drawn, gradient_of, outputs_of, settings_of
-from .levels import LEVELS, Group, Recorded, chain, full_name, natural, sign, step_of, title_of
+from .draw import check_options, coarser, count_drawn, gradient_of, outputs_of, settings_of
+from .levels import Group, Recorded, chain, full_name, natural, sign, step_of, title_of
 from .selection import Node, all_of
 from .value import Constant, Value
 
@@ -31,8 +31,6 @@ def operation(node: Node, number_format: str) -> str:
 
 def is_large(outputs: list[Value], level: str, max_nodes: int) -> tuple[Recorded | None, str, str]:
     """Whether scalars are too many: then the graph to be grouped, the level, and what to say of it."""
-    if level not in ("auto", *LEVELS):
-        raise ValueError(f"level is one of auto, {', '.join(LEVELS)}. Received: level={level!r}")
     count = count_drawn(outputs, True) if level == "auto" else 0
     if level == "scalar" or (level == "auto" and count <= max_nodes):
         return None, "scalar", ""
@@ -71,7 +69,7 @@ def tree(
     `-- [1], above
     """
     outputs = outputs_of(output)
-    format(0.0, number_format)
+    check_options(number_format, max_nodes, level)
     recorded, level, note = is_large(outputs, level, max_nodes)
     if recorded is None or not level:
         nodes = all_of(outputs, True).nodes
@@ -184,9 +182,7 @@ def mermaid(
     ...
     """
     outputs = outputs_of(output)
-    if rankdir not in ("LR", "TB", "RL", "BT"):
-        raise ValueError(f"rankdir is one of LR, TB, RL, BT. Received: rankdir={rankdir!r}")
-    format(0.0, number_format)
+    check_options(number_format, max_nodes, level, rankdir)
     recorded, level, note = is_large(outputs, level, max_nodes)
     if not level:
         raise ValueError(

@@ -31,6 +31,7 @@ from typing import Any
 
 import numpy as np
 
+from .checks import whole
 from .context import current, describe, name_of, no_grad, path, within
 from .ops import TABLE, number
 from .value import ByHand, Constant, Value
@@ -504,10 +505,15 @@ def check_gradient(f: Function, *xs: Any, order: int = 2, tolerance: float = 1e-
     Traceback (most recent call last):
     AssertionError: d f / d x at x = 3.0: got 6.006, expected 6 ± ...
     """
+    positions(f, 0)  # a look at f
+    order = whole("check_gradient", "order", order)
+    tolerance = number(tolerance)
+    if not tolerance > 0.0:
+        raise ValueError(f"check_gradient needs tolerance above 0. Received: tolerance={tolerance}")
     names = [*places(xs[0], "x")] if len(xs) == 1 else [*places(xs, "x")]
     point = [x.data if isinstance(x, Value) else number(x) for x in leaves(xs)]
-    if not point or order < 1:
-        raise ValueError(f"order must be at least 1, and xs hold a number. Received: xs={xs}, order={order}")
+    if not point:
+        raise ValueError(f"check_gradient needs a number in xs. Received: xs={xs}")
     where = ", ".join(f"{name} = {x!r}" for name, x in list(zip(names, point, strict=True))[:8])
     where += ", ..." if len(names) > 8 else ""
     with no_grad():

@@ -65,10 +65,14 @@ class Value:
         self.op = self._x = self._y = self._dx = self._dy = None
         if not isinstance(_op, str):  # the other dialect: Value(data, children, local_grads)
             _op, local_grads = "", _op
-        operands = _children or children or _prev
-        if operands:
-            self.op, self._x, self._dx = ByHand(_op), tuple(operands), tuple(local_grads)
-            self._dx = self._dx or (None,) * len(self._x)
+        try:
+            operands = _children or children or _prev
+            made = bool(operands or local_grads)
+        except ValueError:
+            raise TypeError("Value needs tuples as children and local_grads. Received: an array") from None
+        if made:
+            self.op, self._x = ByHand(_op), numbers("children", operands)
+            self._dx = numbers("local_grads", local_grads) or (None,) * len(self._x)
             if len(self._dx) != len(self._x):
                 raise ValueError(
                     f"each child needs a local gradient. Received: {len(self._dx)} for {len(self._x)}"
@@ -161,7 +165,7 @@ class Value:
             v._dy = data if op is ops.sum_ else None  # a sum unfolds into what its parts were
         else:
             (v._x, v._y), (v._dx, v._dy) = (*inputs, None)[:2], (*slopes, None)[:2]
-        if now.anomaly:
+        if now.lines:
             v.recorded_at = user_line()
         return v
 
@@ -254,6 +258,18 @@ class ByHand:
 
 
 new = Value.__new__
+
+
+def numbers(name: str, given: Any) -> tuple[Any, ...]:
+    """The children or local gradients that somebody gave a node, if they are Values and numbers."""
+    try:
+        if isinstance(given, (str, bytes)):
+            raise TypeError
+        return tuple([x if isinstance(x, Value) else number(x) for x in given])
+    except TypeError:
+        raise TypeError(
+            f"Value needs a tuple of Values and numbers as {name}. Received: {given!r:.60}"
+        ) from None
 
 
 # Walks: each a loop, so that depth costs no stack -----------------------------------------------------------------

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from operator import mul
+from functools import reduce
+from operator import add, mul
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,12 @@ class Vector:
     __slots__ = ("_dx", "_dy", "_x", "_y", "data", "grad", "op")
 
     def __init__(self, values: Iterable[Any], fixed: bool = False) -> None:
-        self._x = tuple(values.tolist() if isinstance(values, np.ndarray) else values)
+        try:
+            self._x = tuple(values.tolist() if isinstance(values, np.ndarray) else values)
+        except TypeError:
+            raise TypeError(
+                f"a Vector needs a list of Values and numbers. Received: {type(values).__name__}"
+            ) from None
         self._y = self._dx = self._dy = None
         self.grad: Any = 0.0
         plain = bool(self._x) and type(self._x[0]) is float
@@ -46,7 +52,7 @@ class Vector:
             self.grad = ([g], [slopes])
 
     def hand_out(self) -> None:
-        """To each element the sum of g d over the readers, in their order."""
+        """To each element g d of one reader after the other; the builtin `sum` of Python 3.12 would round otherwise."""
         gradients, slopes = self.grad
         for element, column in zip(self._x, zip(*slopes, strict=True), strict=True):
-            element.grad += sum(map(mul, gradients, column))
+            element.grad = reduce(add, map(mul, gradients, column), element.grad)

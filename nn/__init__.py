@@ -1,5 +1,8 @@
 """Neural networks of scalar Values: neurons, layers, networks, and what trains them."""
 
+import importlib as _importlib
+import typing as _typing
+
 import autograd as _autograd
 
 if not hasattr(_autograd, "TABLE"):  # its place was taken by HIPS/autograd, which bears the same import name
@@ -8,14 +11,13 @@ if not hasattr(_autograd, "TABLE"):  # its place was taken by HIPS/autograd, whi
         f"{_autograd.__file__}. Keep one: `pip uninstall autograd neurongrad`, then install neurongrad again."
     )
 
-from . import activations, data, init, metrics, penalties, plots, schedules
+from . import activations, data, init, metrics, penalties, schedules
 from .attention import MultiHeadAttention, attention, attention_weights, causal_mask, padding_mask
 from .bert import BERT, masked_cross_entropy
 from .callbacks import Callback, Checkpoint, EarlyStopping
 from .containers import Residual, Sequential
 from .convolution import AvgPool, Conv1d, Conv2d, Flatten, MaxPool
 from .data import DataLoader, one_hot, train_test_split
-from .diagnostics import collapse_linear, dead_units, gradient_report, saturation
 from .embedding import Embedding
 from .fit import fit
 from .gpt import GPT
@@ -26,15 +28,42 @@ from .neuron import MLP, Fit, Layer, McCullochPitts, Neuron, Perceptron
 from .normalization import BatchNorm, LayerNorm, MinMax, RMSNorm, Standardize
 from .optim import SGD, Adagrad, Adam, AdamW, Lion, Optimizer, RMSprop, clip_grad_norm, clip_grad_value
 from .positions import LearnedPositions, SinusoidalPositions, rotary, sinusoidal
-from .recording import Recording
 from .recurrence import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 from .regularization import Dropout
 from .saving import load, load_arrays, save, state_arrays
-from .summary import summary
-from .torch_weights import from_torch, to_torch
+from .summary import Summary, summary
 from .training import TrainStep, train_step
 from .transformer import FeedForward, Transformer, TransformerBlock, next_token
 from .vit import ViT
+
+_LATER = {  # what is loaded when it is first asked for: the module of each
+    "Recording": "recording",
+    "collapse_linear": "diagnostics",
+    "dead_units": "diagnostics",
+    "from_torch": "torch_weights",
+    "gradient_report": "diagnostics",
+    "plots": "",  # the module itself
+    "saturation": "diagnostics",
+    "to_torch": "torch_weights",
+}
+if _typing.TYPE_CHECKING:
+    from . import plots
+    from .diagnostics import collapse_linear, dead_units, gradient_report, saturation
+    from .recording import Recording
+    from .torch_weights import from_torch, to_torch
+
+
+def __getattr__(name: str) -> _typing.Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = _importlib.import_module(f"{__name__}.{_LATER[name] or name}")
+    globals()[name] = getattr(module, name) if _LATER[name] else module
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
 
 __all__ = [
     "BERT",
@@ -83,6 +112,7 @@ __all__ = [
     "Sequential",
     "SinusoidalPositions",
     "Standardize",
+    "Summary",
     "TrainStep",
     "Transformer",
     "TransformerBlock",

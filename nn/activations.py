@@ -13,7 +13,6 @@ exact one (JAX: the tanh form), hardtanh has slope 0 at -1 and 1 (JAX: 1), hards
 
 from __future__ import annotations
 
-import difflib
 import functools
 import math
 import re
@@ -125,6 +124,7 @@ def rrelu(x: Any, low: float = 1 / 8, high: float = 1 / 3, *, training: bool = F
     >>> rrelu(-24.0), -8.0 <= rrelu(-24.0, training=True, rng=0) <= -3.0
     (-5.5, True)
     """
+    low, high = real("rrelu", "low", low), real("rrelu", "high", high)
     if not low <= high:
         raise ValueError(f"rrelu needs low <= high. Received: low={low}, high={high}")
     if not training:
@@ -521,7 +521,9 @@ def get(activation: Any) -> Activation:
     if isinstance(activation, str):
         if plain(activation) in NAMES:
             return ACTIVATIONS[NAMES[plain(activation)]]
-        near = dict.fromkeys(NAMES[close] for close in difflib.get_close_matches(plain(activation), NAMES, 3))
+        from difflib import get_close_matches
+
+        near = dict.fromkeys(NAMES[close] for close in get_close_matches(plain(activation), NAMES, 3))
         *others, last = near or ACTIVATIONS
         hint = f"{', '.join(others)} or {last}" if others else last
         raise ValueError(

@@ -94,9 +94,9 @@ class BERT(Module):
         ([5, 2, 3, 5], [1, 0, 0, 1])
         """
         tokens, rng = [self.embedding.checked(token) for token in some(self, tokens)], generator(rng)
-        rate = real(self._named(), "rate", rate)
+        mask, rate = self.embedding.checked(mask), real(self._named(), "rate", rate)
         keep = [*keep] if isinstance(keep, (set, frozenset)) else keep
-        kept = entries(self._named(), "tokens as keep", keep)
+        kept = [self.embedding.checked(token) for token in entries(self._named(), "tokens as keep", keep)]
         if not 0.0 < rate <= 1.0:
             raise ValueError(f"{self._named()} needs a rate above 0 and at most 1. Received: rate={rate}.")
         free = [i for i, token in enumerate(tokens) if token not in kept]
@@ -109,9 +109,7 @@ class BERT(Module):
         for i in chosen:
             u = rng.random()
             if u < 0.9:
-                hidden[i] = (
-                    self.embedding.checked(mask) if u < 0.8 else int(rng.random() * self.embedding.count)
-                )
+                hidden[i] = mask if u < 0.8 else int(rng.random() * self.embedding.count)
         return hidden, [int(i in chosen) for i in range(len(tokens))]
 
     def fill(self, tokens: Any, mask: int, top: int = 3) -> dict[int, list[tuple[int, float]]]:

@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .checks import nonnegative, size
+from .checks import among, nonnegative, size, text
 from .module import Module
 from .saving import format_of
 
@@ -44,6 +44,8 @@ class Callback:
     epoch 1, step 1 of 2
     epoch 1, step 2 of 2
     """
+
+    rank = 0  # callbacks of a lower one are called first: a Recording shows what others did, a Checkpoint saves all
 
     def on_start(self, run: Run) -> None:
         """Before the first epoch, or, where a run is resumed, `run.epoch` being above 0, before the next one."""
@@ -84,6 +86,19 @@ def as_callback(x: Any) -> Callback:
     return OnEpoch(x)
 
 
+def check_mode(owner: str, mode: Any) -> None:
+    if not among(mode, ("auto", "min", "max")):
+        raise ValueError(f"{owner} needs mode to be 'auto', 'min' or 'max'. Received: mode={mode!r}")
+
+
+def check_state(owner: str, state: Any, names: Sequence[str]) -> None:
+    """An error unless it is a dict with these names: what `state_dict` gave."""
+    if not isinstance(state, Mapping) or not {*names} <= {*state}:
+        raise ValueError(
+            f"{owner} needs a state that state_dict gave, a dict with {[*names]}. Received: {state!r:.80}"
+        )
+
+
 class Best:
     """Whether the number of the epoch just past is better than all before by more than `min_delta`; nan never is.
 
@@ -91,13 +106,8 @@ class Best:
     """
 
     def __init__(self, owner: str, monitor: str, mode: str, min_delta: float = 0.0) -> None:
-        if mode not in ("auto", "min", "max"):
-            raise ValueError(f"{owner} needs mode to be 'auto', 'min' or 'max'. Received: mode={mode!r}")
-        if not isinstance(monitor, str):
-            raise TypeError(
-                f"{owner} needs a str as monitor. Received: {monitor!r} ({type(monitor).__name__})"
-            )
-        kind = monitor.removeprefix("val_")
+        check_mode(owner, mode)
+        kind = text(owner, "monitor", monitor).removeprefix("val_")
         if mode == "auto" and kind not in HIGHER + LOWER:
             raise ValueError(
                 f"{owner} needs mode='min' or 'max' to know which {monitor} is better. Received: mode='auto'"
@@ -189,6 +199,7 @@ class EarlyStopping(Callback):
         return {"best": self.best.value, "waited": self.waited, "numbers": self.numbers}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        check_state("EarlyStopping", state, ("best", "waited", "numbers"))
         self.best.value, self.waited = state["best"], state["waited"]
         self.numbers = state["numbers"]
 
@@ -212,6 +223,8 @@ class Checkpoint(Callback):
     True
     """
 
+    rank = 2
+
     def __init__(
         self,
         path: str | os.PathLike[str],
@@ -222,6 +235,7 @@ class Checkpoint(Callback):
     ) -> None:
         format_of(path)  # an error now, not after the first epoch
         self.path, self.every = path, size("Checkpoint", "every", every)
+        check_mode("Checkpoint", mode)
         self.best = None if monitor is None else Best("Checkpoint", monitor, mode)
 
     def on_start(self, run: Run) -> None:
@@ -239,6 +253,7 @@ class Checkpoint(Callback):
         return {"best": self.best.value} if self.best else {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        check_state("Checkpoint", state, ())
         if self.best and "best" in state:
             self.best.value = state["best"]
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from io import StringIO
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,28 @@ def axes(ax: Any, height: float, width: float = 6.4) -> Any:
     except ImportError:
         raise ImportError('a plot needs matplotlib: pip install "neurongrad[plot]"') from None
     return pyplot.subplots(figsize=(width, height), layout="constrained")[1]
+
+
+def svg(draw: Callable[[Any], Any]) -> str | None:
+    """What `draw` draws on axes, as SVG, the same in every run; None without matplotlib, or where no scale fits.
+
+    The figure is none of pyplot's: nothing opens a window, and nobody has to close it.
+    """
+    try:
+        from matplotlib import rc_context
+        from matplotlib.figure import Figure
+    except ImportError:
+        return None
+    file = StringIO()
+    with rc_context({"svg.hashsalt": "nn"}), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+        draw(figure.subplots())
+        try:
+            figure.savefig(file, format="svg", metadata={"Date": None})
+        except (ValueError, ArithmeticError):  # 1e308 and -1e308 are further apart than any number is large
+            return None
+    return file.getvalue()
 
 
 def bars(

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import math
-import operator
 from typing import Any
 
 import numpy as np
 
+from autograd.checks import among as among
+from autograd.checks import function as function
+from autograd.checks import text as text
+from autograd.checks import whole
 from autograd.ops import number
+
+__all__: list[str] = []  # for the modules of nn
 
 
 def size(owner: str, name: str, n: Any) -> int:
     """n as a positive int, or an error that says whose number it should have been."""
-    try:
-        whole = operator.index(n)
-    except TypeError:
-        whole = None
-    if whole is None or isinstance(n, (bool, np.bool_)):
-        raise TypeError(f"{owner} needs an int as {name}. Received: {n!r} ({type(n).__name__})")
-    if whole < 1:
-        raise ValueError(f"{owner} needs {name} to be at least 1. Received: {name}={whole}")
-    return whole
+    return whole(owner, name, n)
 
 
 def real(owner: str, name: str, x: Any) -> float:
@@ -79,10 +76,3 @@ def shape(xs: Any) -> tuple[int, ...]:
     if not is_list(xs) or not hasattr(xs, "__len__"):
         return ()
     return (len(xs), *shape(next(iter(xs), None)))
-
-
-def function(owner: str, name: str, f: Any) -> Any:
-    """f, if it can be called."""
-    if not callable(f):
-        raise TypeError(f"{owner} needs a function or class as {name}. Received: {f!r} ({type(f).__name__})")
-    return f

@@ -50,7 +50,16 @@ class Sequential(Module):
 
     def __getitem__(self, k: Any) -> Any:
         if not isinstance(k, slice):
-            return self.layers[k]
+            try:
+                return self.layers[k]
+            except TypeError:
+                raise TypeError(
+                    f"{self._named()} needs an int or a slice as index. Received: {k!r} ({type(k).__name__})"
+                ) from None
+            except IndexError:
+                raise IndexError(
+                    f"{self._named()} has {len(self.layers)} layers. Received: index {k}"
+                ) from None
         part = Sequential.__new__(
             Sequential
         )  # not constructed: that would rename the layers, by their new places

@@ -17,7 +17,6 @@ import math
 import operator
 import random
 from collections.abc import Iterator, Mapping
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -212,6 +211,8 @@ def first_of_each(labels: Any, order: list[int], count: int) -> list[int]:
     groups: dict[Any, list[int]] = {}
     for place, label in zip(order, labels[order].tolist(), strict=True):
         groups.setdefault(label, []).append(place)
+    from fractions import Fraction  # exact, where a float might round a share up
+
     exact = {label: Fraction(len(group) * count, len(order)) for label, group in groups.items()}
     take = {label: int(share) for label, share in exact.items()}
     remainders = sorted(groups, key=lambda label: take[label] - exact[label])

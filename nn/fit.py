@@ -17,6 +17,7 @@ import warnings
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,8 @@ from autograd.context import no_grad
 from autograd.ops import mean, number
 from autograd.value import NO_GRADIENT, Value
 
-from .callbacks import Callback, Checkpoint, as_callback
-from .checks import size
+from .callbacks import Callback, as_callback
+from .checks import among, entries, size
 from .data import DataLoader, as_array, kind_of, samples
 from .embedding import Embedding
 from .history import History
@@ -35,7 +36,6 @@ from .losses import cross_entropy, nll
 from .module import Module, contents
 from .optim import Optimizer
 from .progress import progress_of
-from .recording import Recording, recordings
 from .saving import load, save
 from .schedules import Plateau, Schedule
 from .training import TrainStep, required_arguments
@@ -141,7 +141,12 @@ def fit(
         schedule=schedule,
         schedule_every=schedule_every,
         callbacks=[
-            *sorted(dict.fromkeys([*map(as_callback, callbacks), *recordings(record)]), key=rank),
+            *sorted(
+                dict.fromkeys(
+                    [*map(as_callback, entries("fit", "callbacks", callbacks)), *recordings(record)]
+                ),
+                key=attrgetter("rank"),
+            ),
             *progress_of(progress),
         ],
     )
@@ -281,7 +286,7 @@ class Run:
 
     def load(self, path: str | os.PathLike[str]) -> list[Any]:
         """Go on from what `save` wrote, once all is checked; returns the states of the callbacks."""
-        name, state = os.fspath(path), load(path).get("fit")
+        state, name = load(path).get("fit"), os.fspath(path)
         if state is None:
             raise ValueError(f"fit resumes from a file of Checkpoint. Received: {name}, of nn.save")
         history, generators = History.from_dict(state["history"]), self.generators()
@@ -587,7 +592,7 @@ def named(metrics: Any) -> dict[str, Callable[..., Any]]:
     else:
         if callable(metrics) or isinstance(metrics, str):
             raise TypeError(f"fit needs a list of metrics, or a dict. Received: {metrics!r}")
-        listed = [*metrics]
+        listed = entries("fit", "metrics", metrics)
         found = {getattr(getattr(f, "func", f), "__name__", type(f).__name__): f for f in listed}
         if len(found) < len(listed):
             raise ValueError(
@@ -606,7 +611,7 @@ def named(metrics: Any) -> dict[str, Callable[..., Any]]:
 
 def judged_by(optimizer: Optimizer, schedule: Any, every: str, names: list[str]) -> list[str]:
     """The names of the numbers that the schedule is given after an epoch: one for Plateau, none for others."""
-    if every not in ("epoch", "batch"):
+    if not among(every, ("epoch", "batch")):
         raise ValueError(
             f"fit needs schedule_every to be 'epoch' or 'batch'. Received: schedule_every={every!r}"
         )
@@ -630,6 +635,10 @@ def judged_by(optimizer: Optimizer, schedule: Any, every: str, names: list[str])
     return validated[1:2]
 
 
-def rank(callback: Callback) -> int:
-    """A recording shows what the other callbacks have done, and checkpoints come last: they save it, too."""
-    return 2 if isinstance(callback, Checkpoint) else 1 if isinstance(callback, Recording) else 0
+def recordings(record: Any) -> list[Callback]:
+    """The callbacks that `record` asks for."""
+    if record is None:
+        return []
+    from .recording import asked_for
+
+    return [asked_for(record)]

@@ -8,7 +8,7 @@ from typing import Any
 from autograd.operators import dot
 
 from .attention import each
-from .checks import entries, function, size
+from .checks import among, entries, function, size
 from .embedding import Embedding
 from .init import generator
 from .module import Module, in_use
@@ -65,7 +65,7 @@ class GPT(Module):
         normalization = function("GPT", "normalization", normalization)
         start = SMALL if init is None else init
         self.embedding = Embedding(tokens, width, init=start, rng=rng)
-        if positions not in ("learned", "sinusoidal", "rotary", None):
+        if not among(positions, ("learned", "sinusoidal", "rotary", None)):
             raise ValueError(
                 f'GPT needs positions to be "learned", "sinusoidal", "rotary" or None. Received: {positions!r}'
             )

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from .checks import entries
+from .checks import entries, real
 
 SHOWN = 8  # epochs in the table, from its beginning and its end
 
@@ -39,7 +39,9 @@ class History(Mapping[str, list[float]]):
                     f"History needs a dict of numbers for each epoch. Received: {row!r} ({type(row).__name__})"
                 )
         self.epochs: list[dict[str, float]] = [dict(row) for row in rows]
-        self.seconds: list[float] = entries("History", "seconds", seconds)
+        self.seconds: list[float] = [
+            real("History", "seconds", x) for x in entries("History", "seconds", seconds)
+        ]
         self.interrupted = interrupted
 
     def __getitem__(self, name: str) -> list[float]:
@@ -79,6 +81,14 @@ class History(Mapping[str, list[float]]):
         from .plots import history  # it knows all the rest
 
         return history(self, ax, names)
+
+    def _repr_svg_(self) -> str | None:
+        """How a notebook shows it, beside the text of `repr`: as the curves of the losses, or of all where there is
+        none by that name."""
+        from .charts import svg
+
+        names = None if "loss" in self else [*self]
+        return svg(lambda ax: self.plot(ax, names)) if self else None
 
     def __repr__(self) -> str:
         if not self.epochs:

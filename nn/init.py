@@ -122,8 +122,10 @@ def normal(shape: Shape, rng: Any = None, *, mean: float = 0.0, std: float = 1.0
 # Scaled to the fans -----------------------------------------------------------------------------------------------
 
 
-def centred(kind: str, variance: float, shape: Shape, rng: Any) -> Floats:
-    """Draws of mean 0 and the given variance: U(-a, a) has a^2 / 3."""
+def centred(kind: str, shape: Shape, rng: Any, variance_of: Callable[[int, int], float]) -> Floats:
+    """Draws of mean 0 and the variance that belongs to fan_in and fan_out: U(-a, a) has a^2 / 3."""
+    shape = sizes(shape)
+    variance = variance_of(*fans(shape))
     if kind == "uniform":
         bound = math.sqrt(3.0 * variance)
         return draws(rng, kind, -bound, bound, shape)
@@ -132,12 +134,12 @@ def centred(kind: str, variance: float, shape: Shape, rng: Any) -> Floats:
 
 def xavier(kind: str, shape: Shape, rng: Any, gain: float) -> Floats:
     gain = real(f"xavier_{kind}", "gain", gain)
-    return centred(kind, gain * gain * 2.0 / sum(fans(shape)), shape, rng)
+    return centred(kind, shape, rng, lambda fan_in, fan_out: gain * gain * 2.0 / (fan_in + fan_out))
 
 
 def he(kind: str, shape: Shape, rng: Any, slope: float) -> Floats:
     slope = real(f"he_{kind}", "slope", slope)
-    return centred(kind, 2.0 / (1.0 + slope * slope) / fans(shape)[0], shape, rng)
+    return centred(kind, shape, rng, lambda fan_in, _: 2.0 / (1.0 + slope * slope) / fan_in)
 
 
 def xavier_uniform(shape: Shape, rng: Any = None, *, gain: float = 1.0) -> Floats:
@@ -184,7 +186,7 @@ def lecun_uniform(shape: Shape, rng: Any = None) -> Floats:
     >>> bool((abs(lecun_uniform((3, 3), rng=0)) < 1.0).all())
     True
     """
-    return centred("uniform", 1.0 / fans(shape)[0], shape, rng)
+    return centred("uniform", shape, rng, lambda fan_in, _: 1.0 / fan_in)
 
 
 def lecun_normal(shape: Shape, rng: Any = None) -> Floats:
@@ -194,7 +196,7 @@ def lecun_normal(shape: Shape, rng: Any = None) -> Floats:
     >>> lecun_normal((2, 3), rng=0).shape
     (2, 3)
     """
-    return centred("normal", 1.0 / fans(shape)[0], shape, rng)
+    return centred("normal", shape, rng, lambda fan_in, _: 1.0 / fan_in)
 
 
 def orthogonal(shape: Shape, rng: Any = None, *, gain: float = 1.0) -> Floats:
@@ -205,6 +207,7 @@ def orthogonal(shape: Shape, rng: Any = None, *, gain: float = 1.0) -> Floats:
     >>> bool(np.allclose(w @ w.T, np.eye(2)))
     True
     """
+    shape = sizes(shape)
     fans(shape)  # a matrix at least
     rows, columns = shape[0], math.prod(shape[1:])
     q, r = np.linalg.qr(draws(rng, "normal", 0.0, 1.0, (max(rows, columns), min(rows, columns))))
@@ -249,7 +252,7 @@ def get(init: Any) -> Initialiser:
     if callable(init):
         return init  # type: ignore[no-any-return]
     if isinstance(init, (int, float, np.number)):
-        return partial(constant, value=float(init))
+        return partial(constant, value=real("an initialiser", "init", init))
     raise TypeError(
         f"init is a name, a number or a function of (shape, rng). Received: {type(init).__name__}"
     )

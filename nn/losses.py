@@ -28,7 +28,7 @@ from autograd.ops import abs_, clamp, div, log, logsumexp, maximum, mean, number
 from autograd.value import Value
 
 from .activations import known
-from .checks import entries, is_list, nonnegative, real, shape, share
+from .checks import among, entries, is_list, nonnegative, real, shape, share
 
 __all__ = [
     "binary_cross_entropy",
@@ -220,7 +220,7 @@ REDUCTIONS: dict[str, Callable[[Any], Any]] = {"mean": mean, "sum": sum_, "none"
 
 def reduced(name: str, reduction: str, losses: Any) -> Any:
     """The mean or sum of losses in nested lists, or these."""
-    if reduction not in [*REDUCTIONS]:
+    if not among(reduction, REDUCTIONS):
         raise ValueError(f"{name} needs reduction to be one of {[*REDUCTIONS]}. Received: {reduction!r}")
     return REDUCTIONS[reduction](losses)
 

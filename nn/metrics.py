@@ -18,7 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .checks import size
+from autograd.ops import number
+from autograd.value import Value
+
+from .checks import among, size
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -127,7 +130,7 @@ def perplexity(outputs: Any, targets: Any) -> float:
 
 def averaged(name: str, outputs: Any, targets: Any, average: str | None, parts: Any) -> Any:
     """A ratio of each class, from its (hits, found, true), or their average."""
-    if average not in AVERAGES:
+    if not among(average, AVERAGES):
         raise ValueError(f"{name} needs average to be one of {[*AVERAGES]}. Received: {average!r}")
     matrix = counted(name, outputs, targets, None)
     if average == "binary":
@@ -202,8 +205,11 @@ def plain(name: str, xs: Any) -> Any:
     """xs as an array of ints or floats, where Values are floats."""
     try:
         array = np.asarray(xs if isinstance(xs, np.ndarray) else nested(xs))
-        array = array.astype(float) if array.dtype == object else array
-    except TypeError:
+        if array.dtype == object:
+            array = np.array([float(x) if isinstance(x, Value) else number(x) for x in array.flat]).reshape(
+                array.shape
+            )
+    except (TypeError, OverflowError):
         raise TypeError(f"{name} needs numbers or Values. Received: others among them") from None
     except ValueError:
         raise ValueError(f"{name} needs lists of one length. Received: lists of different lengths") from None

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,7 +17,10 @@ from autograd.value import NO_GRADIENT, Constant, Value
 from autograd.vector import Vector
 
 from .activations import Activation
-from .checks import entries, function, is_list
+from .checks import entries, function, is_list, text
+
+if TYPE_CHECKING:
+    from .summary import Summary
 
 current = context.get
 building: ContextVar[bool] = ContextVar("building", default=False)  # whether a module is being constructed
@@ -48,6 +50,7 @@ class Naming(type):
             module = super().__call__(*args, **named)
         finally:
             building.reset(token)
+        text(type(module).__name__, "label", module.label)
         if outermost:
             label_parameters(module)
         return module
@@ -139,7 +142,7 @@ class Module(metaclass=Naming):
         """All parameters, each once, in a fixed order; frozen ones, which require no gradient, among them."""
         return [p for p in contents(self) if isinstance(p, Value)]
 
-    def summary(self, x: Any = None, *more: Any) -> str:
+    def summary(self, x: Any = None, *more: Any) -> Summary:
         """Its parts with their shapes, activations and numbers of parameters, as a table; a call with a sample x shows
         the shapes that no part knows by itself. `nn.summary` says how it is read.
 
@@ -203,9 +206,9 @@ class Module(metaclass=Naming):
         own = [x for x in contents(self, deep=False) if isinstance(x, Module) and x is not self]
         return f"{type(self).__name__} of [{', '.join(map(repr, own))}]" if own else self._title()
 
-    def _repr_html_(self) -> str:
+    def _repr_html_(self) -> str | None:
         """How a notebook shows it, beside the text of `repr`: as its summary."""
-        return f'<pre style="white-space: pre; overflow-x: auto">{html.escape(self.summary())}</pre>'
+        return Module.summary(self)._repr_html_()  # a model's own `summary` may be anything
 
     def _title(self) -> str:
         """What errors and drawings call it: its class and sizes."""

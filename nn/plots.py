@@ -21,7 +21,7 @@ from autograd.value import NO_GRADIENT, Value
 from .activations import get
 from .charts import COLOURS, DASHES, MARKERS, axes, heat, regions, ridges, tiles
 from .charts import bars as bars  # for the reports of `diagnostics`
-from .checks import size
+from .checks import entries, real, size
 from .convolution import Convolution
 from .metrics import numbers
 from .module import Module, contents, in_use
@@ -44,6 +44,7 @@ def activation(f: Any, low: float = -5.0, high: float = 5.0, derivative: bool = 
     kind = get(f)
     if kind.vector:
         raise ValueError(f"activation needs a function of one number. Received: {kind.name}, of a vector")
+    low, high = real("activation", "low", low), real("activation", "high", high)
     if not -math.inf < low < high < math.inf:
         raise ValueError(f"activation needs finite low < high. Received: low={low}, high={high}")
     xs, both = points(low, high, kind.kinks or ()), value_and_grad(lambda x: kind.function(x))
@@ -162,8 +163,9 @@ def history(history: Any, ax: Any = None, names: Sequence[str] | None = None) ->
         raise TypeError(f"history needs a mapping from names to lists. Received: {type(history).__name__}")
     if names is None:
         names = ["loss", "val_loss"] if "val_loss" in history else ["loss"]
+    names = entries("history", "names", names)
     for name in names:
-        if name not in history:
+        if name not in [*history]:
             raise ValueError(
                 f"history needs {name!r} to be among its names. Received: {', '.join(history) or 'none'}"
             )
@@ -345,7 +347,8 @@ def matrix_of(owner: str, x: Any) -> Any:
 
 def named(owner: str, what: str, names: Sequence[Any] | None, n: int) -> list[str]:
     """The names of n rows or columns: those given, or their numbers."""
-    found = [str(name) for name in (range(n) if names is None else names)]
+    names = range(n) if names is None else [*names] if isinstance(names, str) else names  # "ab": a and b
+    found = [*map(str, entries(owner, what, names))]
     if len(found) != n:
         raise ValueError(f"{owner} needs {n} {what}, as the matrix has. Received: {len(found)}")
     return found

@@ -53,6 +53,7 @@ def rotary(x: Any, position: Any, base: float = 10000.0) -> list[Any]:
     x = entries("rotary", "numbers", x)
     if any(map(is_list, x)):
         raise TypeError("rotary needs one vector at a time. Received: lists in a list")
+    x = [v if isinstance(v, Value) else real("rotary", "each number of x", v) for v in x]
     half, rest = divmod(len(x), 2)
     if rest or not x:
         raise ValueError(f"rotary needs a vector of even size. Received: {len(x)} numbers")

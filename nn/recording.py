@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from autograd.compiler.program import Program
 from autograd.context import within
-from autograd.explore import Page, check, page, save, target_of, text_of
+from autograd.explorer import Page, check, page, save, target_of, text_of
 from autograd.value import NO_GRADIENT, Value
 
 from .callbacks import Callback, numbers_in
@@ -97,6 +97,8 @@ class Recording(Callback):
 
     Nothing of the training is changed, and no random number is taken from its generators.
     """
+
+    rank = 1
 
     def __init__(
         self,
@@ -195,8 +197,8 @@ class Recording(Callback):
         title = self.title or f"Training of {title_of(self.model)}"
         return Page(page(self.contents(title), self.theme, FOLDER, "recording"), title)
 
-    def _repr_html_(self) -> str:
-        return self.page()._repr_html_()
+    def _repr_html_(self) -> str | None:
+        return self.page()._repr_html_() if self.view else None
 
     def __repr__(self) -> str:
         return (
@@ -331,18 +333,16 @@ class Frame:
     marks: Any
 
 
-def recordings(record: Any) -> list[Callback]:
-    """The callbacks that the `record` of `fit` asks for."""
-    if record is None:
-        return []
+def asked_for(record: Any) -> Recording:
+    """What the `record` of `fit` asks for."""
     if isinstance(record, Recording):
-        return [record]
+        return record
     if not isinstance(record, (str, os.PathLike)):
         received = f"{record!r} ({type(record).__name__})"
         raise TypeError(
             f"fit needs record to be a path that ends in .html, or a Recording. Received: {received}"
         )
-    return [Recording(record)]
+    return Recording(record)
 
 
 # What is looked at ------------------------------------------------------------------------------------------------

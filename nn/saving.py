@@ -13,15 +13,14 @@ import json
 import math
 import os
 import re
-import shutil
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from autograd.files import path_of, replace
 from autograd.value import Value
 
 from .module import Module
@@ -208,7 +207,7 @@ def save(
     if not isinstance(extra, (dict, type(None))):
         raise TypeError(f"save needs a dict as extra. Received: {type(extra).__name__}")
     content["extra"] = pack(extra or {}, "extra", arrays)
-    replace(path, write(json.dumps(content), arrays))
+    replace("save", path, write(json.dumps(content), arrays))
 
 
 def load(
@@ -383,37 +382,8 @@ def format_of(
     path: str | os.PathLike[str],
 ) -> tuple[Callable[..., bytes], Callable[[bytes], tuple[str, Any]]]:
     """How to write and to read a file of this suffix."""
-    if not isinstance(path, (str, os.PathLike)):
-        raise TypeError(
-            f"a saved model needs a str or a Path as path. Received: {path!r} ({type(path).__name__})"
-        )
-    suffix = Path(path).suffix
+    suffix = path_of("a saved model", path).suffix
     formats = {".npz": (to_npz, from_npz), ".safetensors": (to_safetensors, from_safetensors)}
     if suffix not in formats:
         raise ValueError(f"a saved model needs a path that ends in {' or '.join(formats)}. Received: {path}")
     return formats[suffix]
-
-
-def replace(path: str | os.PathLike[str], data: bytes) -> None:
-    """Put a file with this data at the path, at once: at any moment there is the old one or the new one, whole."""
-    target = Path(os.path.realpath(path))  # where the path is a link, the link stays
-    temporary = target.with_name(f".saving-{os.urandom(16).hex()}")
-    try:
-        with open(temporary, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if target.exists():
-            shutil.copymode(target, temporary)
-        os.replace(temporary, target)
-    except BaseException as error:
-        with suppress(OSError):
-            temporary.unlink()
-        if not isinstance(error, OSError):
-            raise
-        raise OSError(
-            error.errno,
-            f"save needs a folder that exists, may be written and has {len(data):,} bytes left ({error.strerror})."
-            " What was there has not changed. Received",
-            os.fspath(path),
-        ) from error

@@ -18,7 +18,7 @@ from typing import Any
 
 from autograd.value import Value
 
-from .checks import nonnegative, positive, real, size
+from .checks import among, nonnegative, positive, real, size
 from .optim import Optimizer
 
 
@@ -229,7 +229,7 @@ class OneCycle(Schedule):
                 "OneCycle needs pct_start below 1, and pct_start total_steps above 1 so that there are steps to rise."
                 f" Received: pct_start={self.pct_start:g}, total_steps={self.total_steps}"
             )
-        if anneal_strategy not in ("cos", "linear"):
+        if not among(anneal_strategy, ("cos", "linear")):
             raise ValueError(
                 f"OneCycle needs anneal_strategy 'cos' or 'linear'. Received: anneal_strategy={anneal_strategy!r}"
             )
@@ -279,7 +279,7 @@ class Plateau(Schedule):
         eps: float = 1e-8,
     ) -> None:
         super().__init__(optimizer)
-        if mode not in ("min", "max") or threshold_mode not in ("rel", "abs"):
+        if not among(mode, ("min", "max")) or not among(threshold_mode, ("rel", "abs")):
             raise ValueError(
                 "Plateau needs mode 'min' or 'max' and threshold_mode 'rel' or 'abs'."
                 f" Received: mode={mode!r}, threshold_mode={threshold_mode!r}"

@@ -18,8 +18,50 @@ HEAD = ("layer", "kind", "inputs -> outputs", "activation", "weights", "biases",
 LEFT = ("layer", "kind", "activation")
 
 
-def summary(model: Module, x: Any = None, *more: Any) -> str:
-    """The parts of a model in the order of its attributes, and what is in them, as a table.
+class Summary(str):
+    """The text of a summary, which shows itself as a table; `summary` makes it.
+
+    It is a str like any other. `rows` are its numbers, a dict for each part with a key for each column, so that
+    `pandas.DataFrame(model.summary().rows)` is a table to compute with; the total is not among them.
+
+    >>> from nn import MLP
+    >>> text = summary(MLP(784, [128, 10]))
+    >>> text
+    MLP(784, [128, 10])
+    layer     inputs -> outputs  activation  weights  biases  parameters
+    layers.0         784 -> 128  relu        100,352     128     100,480
+    layers.1          128 -> 10  identity      1,280      10       1,290
+    total                                    101,632     138     101,770
+    depth: 1 hidden layer
+    >>> [row["parameters"] for row in text.rows], sum(row["weights"] for row in text.rows)
+    ([100480, 1290], 101632)
+    """
+
+    rows: Sequence[dict[str, Any]]
+    cells: Sequence[Sequence[str]]  # of the table, the names of the columns first
+
+    def __new__(
+        cls, text: str, rows: Sequence[dict[str, Any]] = (), cells: Sequence[Sequence[str]] = ()
+    ) -> Summary:
+        self = super().__new__(cls, text)
+        self.rows, self.cells = rows, cells
+        return self
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str | None:
+        """How a notebook shows it, beside the text."""
+        if not self.cells:
+            return None
+        from autograd.display import table as in_html
+
+        title, *_, depth = self.splitlines()
+        return in_html(self.cells, LEFT, title, depth)
+
+
+def summary(model: Module, x: Any = None, *more: Any) -> Summary:
+    """The parts of a model in the order of its attributes, and what is in them, as a table: a str, see `Summary`.
 
     A part is a layer with all that is in it, or a container, which counts only parameters of its own; what is shared
     counts where it comes first. Biases are the parameters named `b` or `bias`; what an activation learns is neither
@@ -46,7 +88,7 @@ def summary(model: Module, x: Any = None, *more: Any) -> str:
     if not isinstance(model, Module):
         raise TypeError(f"summary needs a Module. Received: {type(model).__name__}")
     shapes = {} if x is None else shapes_in(model, (x, *more))
-    rows: list[Sequence[str]] = [HEAD]
+    cells, rows = [[*HEAD]], list[dict[str, Any]]()
     totals, seen, layers = [0, 0, 0, 0], set[Value](), 0
     for path, part in parts(model):
         own = {p: name for p, name in parameters_of(part).items() if p not in seen}
@@ -58,16 +100,19 @@ def summary(model: Module, x: Any = None, *more: Any) -> str:
         totals = [total + n for total, n in zip(totals, counts, strict=True)]
         numbers = [f"{n:,}" for n in counts] if layer or own else [""] * 4
         shape = known_shape(part) or shapes.get(id(part), "")
-        rows.append((path or type(part).__name__, kind(part), shape, activation(part), *numbers))
+        names = [path or type(part).__name__, kind(part), shape, activation(part)]
+        cells.append([*names, *numbers])
+        rows.append(dict(zip(HEAD, [*names, *counts], strict=True)))
         layers += is_hidden_or_last(part)
-    rows.append(("total", "", "", "", *(f"{n:,}" for n in totals)))
+    cells.append(["total", "", "", "", *(f"{n:,}" for n in totals)])
     left_out = {"frozen"} if not totals[3] else set()
     if all(isinstance(part, Layer) for path, part in parts(model) if path):
         left_out.add("kind")  # the sizes say it all
     shown = [i for i, name in enumerate(HEAD) if name not in left_out]
-    lines = table([[row[i] for i in shown] for row in rows], LEFT)
+    cells = [[row[i] for i in shown] for row in cells]
     hidden = max(layers - 1, 0)
-    return "\n".join([model._title(), *lines, f"depth: {hidden} hidden layer{'' if hidden == 1 else 's'}"])
+    depth = f"depth: {hidden} hidden layer{'' if hidden == 1 else 's'}"
+    return Summary("\n".join([model._title(), *table(cells, LEFT), depth]), rows, cells)
 
 
 def table(rows: Sequence[Sequence[str]], left: Iterable[str]) -> list[str]:

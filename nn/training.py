@@ -127,7 +127,11 @@ class TrainStep:
         return self.program.draw()
 
     def __repr__(self) -> str:
-        return f"<step of {type(self.optimizer).__name__}, compiled for {len(self.program.versions)} shapes>"
+        return f"<step of {type(self.optimizer).__name__}, {self.program.compiled}>"
+
+    def _repr_html_(self) -> str | None:
+        """How a notebook shows it, beside the text of `repr`: as its program."""
+        return self.program._repr_html_()
 
 
 def train_step(

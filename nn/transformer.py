@@ -12,7 +12,7 @@ from autograd.value import Value
 
 from . import activations
 from .attention import MultiHeadAttention, each, padding_mask
-from .checks import entries, function, is_list, real, size
+from .checks import among, entries, function, is_list, real, size
 from .embedding import Embedding
 from .init import generator
 from .module import Module, in_use, sequence
@@ -101,7 +101,7 @@ class TransformerBlock(Module):
         rng: Any = None,
         label: str = "",
     ) -> None:
-        if norm not in ("pre", "post"):
+        if not among(norm, ("pre", "post")):
             raise ValueError(f'TransformerBlock needs norm to be "pre" or "post". Received: norm={norm!r}')
         self.width, self.heads, self.norm, self.label = width, heads, norm, label
         normalization = function("TransformerBlock", "normalization", normalization)
@@ -120,6 +120,8 @@ class TransformerBlock(Module):
     ) -> list[list[Any]]:
         x = sequence(self, x, self.width)
         x = self.around(self.norm_1, lambda y: self.attention(y, mask=mask), x)
+        if context_mask is not None and not self.crosses(context):
+            raise ValueError(f"{self._named()} needs a context for context_mask. Received: none")
         if self.crosses(context):
             x = self.around(self.norm_cross, lambda y: self.cross(y, context, context_mask), x)
         return self.around(self.norm_2, lambda y: each(self.feed, y), x)

@@ -62,7 +62,7 @@ class ViT(Module):
         self.size, self.patch, self.channels, places = cut(size, patch, channels)
         width, classes = checks.size("ViT", "width", width), checks.size("ViT", "classes", classes)
         normalization = checks.function("ViT", "normalization", normalization)
-        if pool not in ("class", "mean"):
+        if not checks.among(pool, ("class", "mean")):
             raise ValueError(f'ViT needs pool to be "class" or "mean". Received: pool={pool!r}')
         self.label, rng = label, generator(rng)
         start = SMALL if init is None else init

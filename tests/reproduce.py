@@ -36,7 +36,9 @@ def points(n: int, width: int) -> tuple[Any, Any]:
 
 
 def perceptron() -> Any:
-    return nn.Sequential(nn.Layer(3, 5, activation="tanh", rng=1), nn.Dropout(0.3, rng=9), nn.MLP(5, [4, 1], rng=2))
+    return nn.Sequential(
+        nn.Layer(3, 5, activation="tanh", rng=1), nn.Dropout(0.3, rng=9), nn.MLP(5, [4, 1], rng=2)
+    )
 
 
 def trained(model: Any, compiled: bool, optimizer: Callable[..., Any] = nn.Adam) -> str:

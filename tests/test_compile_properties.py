@@ -23,8 +23,8 @@ from autograd.context import within
 from autograd.value import topological
 from nn import activations
 
+from .programs import distances
 from .test_compile import Truth, parameters_of, plain, sample
-from .test_properties import distances
 
 LAWS = settings(max_examples=60, deadline=None, derandomize=True)  # the same in every run
 PRECISION = {"float64": 1e-11, "float32": 1e-4}  # of the sizes of all that a result is made of

@@ -642,18 +642,6 @@ def test_render_writes_by_the_ending(tmp_path):
         assert render(out, tmp_path / f"n{ending}", theme="dark").read_bytes().startswith(start)
 
 
-def test_a_notebook_shows_the_picture_or_else_the_text(monkeypatch):
-    _, _, out = neuron()
-    pytest.importorskip("pygraphviz")
-    assert "<svg" in out._repr_mimebundle_()["image/svg+xml"]
-
-    def fails(*_, **__):
-        raise RuntimeError("no Graphviz")
-
-    monkeypatch.setattr(sys.modules["autograd.draw"], "layout", fails)
-    assert out._repr_mimebundle_() == {"text/plain": repr(out)}
-
-
 def test_the_tutorials_picture():
     a, b = Value(2.0, label="a"), Value(-3.0, label="b|{<}>")
     c = a * b

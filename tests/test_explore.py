@@ -16,7 +16,7 @@ import pytest
 
 import autograd
 from autograd import Value
-from autograd.explore import FOLDER, contents, explore
+from autograd.explorer import FOLDER, contents, explore
 from autograd.layout import BEND, GAP, OUTSIDE, arrange, spaced
 from autograd.levels import LEVELS, Recorded
 from autograd.selection import collect
@@ -243,9 +243,49 @@ def test_a_stale_operand_is_noticed():
 def test_the_line_that_recorded_is_quoted_where_known():
     with autograd.detect_anomaly():
         y = Value(2.0).exp()
-    (line,) = data_of(y)["lines"].values()
+    (line,) = data_of(y)["lines"]
     assert line.endswith("y = Value(2.0).exp()")
     assert Path(__file__).name in line
+
+
+def test_all_that_a_layer_computes_has_the_line_that_called_it():
+    model, x = MLP(2, [3, 1], rng=1), [Value(0.5), Value(-1.0)]
+    with autograd.record_lines():
+        out = model(x)
+        loss = (out - 1.0) ** 2
+    data = data_of(loss)
+    computed = [i for i, op in enumerate(data["op"]) if op >= 0]
+    assert sorted(data["line"]) == computed  # the products and sums of a folded neuron among them
+    assert [line.partition(": ")[2] for line in data["lines"]] == [
+        "out = model(x)",
+        "loss = (out - 1.0) ** 2",
+    ]
+    assert [data["line"][i] for i in computed] == [0] * (len(computed) - 2) + [1] * 2
+    out = model(x)
+    assert data_of(out)["line"] == {}
+    assert data_of(out)["lines"] == []
+
+
+def test_the_page_tells_the_line_or_how_to_come_by_it(show):
+    model = MLP(2, [3, 1], rng=1)
+    with autograd.record_lines():
+        out = model([0.5, -1.0])
+    browser = show(out, level="scalar")
+    lines = data_of(out)["lines"]
+    for i in boxes(browser):
+        focus(browser, i)
+        leaf = detail(browser).get("kind") in ("leaf", "parameter")
+        assert detail(browser).get("recorded at") == (None if leaf else lines[0]), i
+        assert "record_lines" not in browser.text("#detail").replace(lines[0], "")
+    browser = show(out, level="neuron")
+    for i in boxes(browser):
+        focus(browser, i)
+        assert i >= 0 or detail(browser)["recorded at"] == lines[0]
+    browser = show(model([0.5, -1.0]), level="scalar")
+    for i in boxes(browser):
+        focus(browser, i)
+        told = "autograd.record_lines()" in browser.text("#detail")
+        assert told == (i >= 0 and detail(browser).get("kind") not in ("leaf", "parameter")), i
 
 
 def test_deep_graphs_do_not_recurse():
@@ -284,7 +324,7 @@ def test_each_value_stands_in_one_box_and_boxes_stay_small():
 
 def test_the_same_graph_gives_the_same_page():
     script = (
-        "import random, hashlib; from nn import MLP; from autograd.explore import explore; random.seed(1);"
+        "import random, hashlib; from nn import MLP; from autograd.explorer import explore; random.seed(1);"
         "print(hashlib.sha256(explore(MLP(3, [12, 12, 1])([1.0, 2.0, 3.0])).html.encode()).hexdigest())"
     )
     runs = {

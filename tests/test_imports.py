@@ -34,7 +34,8 @@ LAYERS = {
     "vector": set(),
     "value": {"context", "ops", "vector"},
     "operators": {"context", "ops", "functions", "activations", "value", "vector"},
-    "render": set(),
+    "files": set(),
+    "render": {"files"},
 }
 
 
@@ -143,6 +144,28 @@ def test_importing_the_library_leaves_the_optional_out():
     assert not loaded & (OPTIONAL | {"tests", "pytest", "hypothesis", "mpmath"})
 
 
+def test_what_waits_is_loaded_when_it_is_asked_for():
+    script = """
+import sys, autograd, nn
+for module, name in ((autograd, "explore"), (autograd, "latex"), (nn, "Recording"), (nn, "plots"), (nn, "to_torch")):
+    assert name in dir(module) and name not in vars(module), name
+    later = f"{module.__name__}.{module._LATER[name] or name}"
+    assert later not in sys.modules, later
+    found = getattr(module, name)
+    assert later in sys.modules and found is getattr(module, name) is vars(module)[name]
+    try:
+        module.no_such_name
+    except AttributeError as error:
+        assert str(error) == f"module '{module.__name__}' has no attribute 'no_such_name'"
+    else:
+        raise AssertionError
+from autograd import explore, steps
+from nn import Recording, plots
+assert callable(explore) and callable(steps)
+"""
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
+
+
 def public(module):
     """What a module offers to users: its `__all__`, or else the functions and classes it shows by example."""
     if hasattr(module, "__all__"):
@@ -163,12 +186,13 @@ def package(request):
 
 def test_public_names_are_listed_and_exist(package):
     assert len(set(package.__all__)) == len(package.__all__)
+    assert set(package.__all__) <= set(dir(package))
+    modules = {name for name in package.__all__ if inspect.ismodule(getattr(package, name))}
     bound = {
         name
         for name, thing in vars(package).items()
         if not name.startswith("_") and not inspect.ismodule(thing) and name != "annotations"
     }
-    modules = {name for name in package.__all__ if inspect.ismodule(getattr(package, name))}
     assert bound | modules | {"__version__"} & set(package.__all__) == set(package.__all__)
 
 

@@ -137,5 +137,7 @@ def test_more_steps_are_no_more_lines(case):
 
     (few, loops), (many, more) = lines(12), lines(24)
     assert loops == more >= 2
-    adding_all = 1 if case.endswith("every") else 0  # the sum of all outputs is one expression, of as many terms
+    adding_all = (
+        1 if case.endswith("every") else 0
+    )  # the sum of all outputs is one expression, of as many terms
     assert many - few <= 6 * adding_all

@@ -1,10 +1,8 @@
-"""The plots: what is drawn is what was computed otherwise; and what notebooks show of a module."""
+"""The plots: what is drawn is what was computed otherwise."""
 
-import html
 import math
 import re
 import sys
-import warnings
 from typing import Any
 
 import numpy as np
@@ -555,31 +553,6 @@ def test_malformed(call, kind, message):
     with pytest.raises(kind, match=re.escape(message)):
         call()
     assert not pyplot.get_fignums()  # nothing half-drawn is left open
-
-
-# Notebooks --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "model",
-    [
-        nn.MLP(2, [3, 1], rng=0),
-        nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), abs, nn.Layer(8, 1)),
-        nn.Neuron(2),
-        nn.Dropout(0.5),
-        nn.TransformerBlock(4, 2),
-    ],
-    ids=lambda model: model._title(),
-)
-def test_a_notebook_shows_the_summary(model):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        shown = model._repr_html_()
-    found = re.fullmatch(r"<pre [^<>]*>([^<>]*)</pre>", shown, re.DOTALL)
-    assert found
-    text = found[1]
-    assert html.unescape(text) == model.summary()
-    assert "&gt;" in text
 
 
 def test_the_matrix_of_a_collapsed_model():

@@ -11,6 +11,8 @@ import autograd
 from autograd import TABLE, Value, Vector, trace
 from autograd.value import gradients, topological
 
+from .programs import distances
+
 SMOOTH = settings(max_examples=60, deadline=None, derandomize=True)  # the same in every run
 
 
@@ -31,15 +33,6 @@ def logistic(v):
 Value.sigmoid_ = logistic  # type: ignore[attr-defined]
 SCALAR = sorted(name for name, op in TABLE.items() if not op.variadic)
 VECTOR = sorted(name for name, op in TABLE.items() if op.variadic and name not in ("dot", "pick"))
-
-
-def distances(op, data):
-    """How far the inputs of an operation are from its kinks, roughly."""
-    if op.name in ("div", "mod", "floordiv"):
-        return [0.0] if abs(data[1]) < 0.2 else [abs(op.kinks(*data))]
-    if callable(op.kinks):
-        return [abs(op.kinks(*data))]
-    return [math.inf, *(abs(data[0] - kink) for kink in op.kinks)]
 
 
 class Expression:

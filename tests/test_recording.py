@@ -773,6 +773,7 @@ def test_a_notebook_shows_it_in_a_closed_frame():
     recording = Recording(title="Lesson")
     recording.add(small(), *XOR)
     frame = recording._repr_html_()
+    assert frame is not None
     assert 'sandbox="allow-scripts"' in frame
     assert html.unescape(match(r'srcdoc="([^"]*)"', frame)) == recording.page().html
     assert repr(recording.page()).startswith("<Page 'Lesson', ")

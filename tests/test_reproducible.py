@@ -11,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+import autograd
+import nn
+from autograd import Value
+
 from . import reproduce
 
 ROOT = Path(__file__).parents[1]
@@ -59,3 +63,15 @@ def test_in_tasks_that_take_turns(here):
         return await asyncio.gather(*[reproduce.one_after_another() for _ in range(3)])
 
     assert asyncio.run(all_of_them()) == [here] * 3
+
+
+def test_sums_go_from_left_to_right_on_every_python():
+    """The builtin `sum` carries what is lost along from Python 3.12 on; written by hand, and before, it is lost."""
+    x, layer = Value(1.0), nn.Layer(1, 3, activation="identity", bias=False)
+    for neuron, w in zip(layer.neurons, [1e16, 1.0, -1e16], strict=True):
+        neuron.w[0].data = w
+    a, b, c = layer([x])
+    (a + b + c).backward()
+    assert x.grad == (-1e16 + 1.0) + 1e16 == (1e16 + 1.0) - 1e16 == 0.0
+    assert autograd.sum([1e16, 1.0, Value(-1e16)]).data == 0.0
+    assert autograd.dot([1e16, 1.0, Value(-1e16)], [1.0, 1.0, 1.0]).data == 0.0

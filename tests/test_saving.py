@@ -585,7 +585,7 @@ def test_a_failure_leaves_the_old_file(function, error, path, monkeypatch):
     assert [*path.parent.iterdir()] == [path]
     assert load(path) == {"old": True}
     if isinstance(error, OSError):
-        assert "bytes left (No space left on device). What was there has not changed. Received: " in str(
+        assert "bytes left (No space left on device): nothing was written, and what was there has not" in str(
             caught.value
         )
         assert caught.value.errno == errno.ENOSPC

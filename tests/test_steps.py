@@ -10,7 +10,7 @@ import pytest
 import autograd
 import nn
 from autograd import Value, render
-from autograd.steps import steps
+from autograd.frames import steps
 from autograd.value import topological
 
 BOX = re.compile(r'^\s*(v\w+) \[label=("(?:[^"\\]|\\.)*"|\S+)(.*)\]$', re.MULTILINE)

@@ -328,9 +328,9 @@ def test_a_recording_is_not_the_last_call():
 def test_it_shows_itself():
     model = mlp(2, 3, 1)
     step = nn.train_step(model, nn.mse, nn.Adam(model.parameters()))
-    assert repr(step) == "<step of Adam, compiled for 0 shapes>"
+    assert repr(step) == "<step of Adam, compiled when it is called>"
     step(normal(4, 2), normal(4))
-    assert repr(step) == "<step of Adam, compiled for 1 shapes>"
+    assert repr(step) == "<step of Adam, compiled for 1 shape>"
     assert "def value_and_grad(x, y):" in step.source
     of_model = nn.train_step(
         model, lambda net, image, label: net(image) * label, nn.SGD(model.parameters(), lr=0.1)

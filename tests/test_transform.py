@@ -693,8 +693,8 @@ ERRORS = [
     (lambda: of.vjp(sin), ValueError, "at least one argument"),
     (lambda: of.gradient(1.0, Value(1.0)), TypeError, "output must be a Value. Received: float$"),
     (lambda: of.gradient(Value(1.0), [1.0]), TypeError, "each input must be a Value. Received: float$"),
-    (lambda: of.check_gradient(sin), ValueError, "hold a number"),
-    (lambda: of.check_gradient(sin, 1.0, order=0), ValueError, "order must be at least 1.*order=0$"),
+    (lambda: of.check_gradient(sin), ValueError, "needs a number in xs"),
+    (lambda: of.check_gradient(sin, 1.0, order=0), ValueError, "needs order to be at least 1.*order=0$"),
 ]
 
 

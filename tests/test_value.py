@@ -18,9 +18,10 @@ import numpy as np
 import pytest
 
 import autograd
-from autograd import Scope, Value, Vector, detect_anomaly, dot, no_grad
+from autograd import Scope, Value, Vector, detect_anomaly, dot, no_grad, record_lines
 from autograd.context import within
 from autograd.value import gradients, topological
+from nn import Neuron
 
 inf, nan = math.inf, math.nan
 
@@ -878,6 +879,47 @@ def test_detect_anomaly_changes_no_result():
         with no_grad(), pytest.raises(FloatingPointError):
             Value(0.0).log()
     Value(0.0).log()
+
+
+WAYS = {
+    "a method": lambda x: x.tanh(),
+    "an operator": lambda x: x * x,
+    "with a number": lambda x: x * 2.0,
+    "reflected": lambda x: 2.0 - x,
+    "a function": lambda x: autograd.exp(x),
+    "of several": lambda x: autograd.logsumexp([x, x, 1.0]),
+    "a weighted sum": lambda x: dot([x, x], [1.0, 2.0], x),
+    "in an array": lambda x: (np.array([x, x]) + 1.0)[0],
+    "a neuron": lambda x: Neuron(2, rng=0)([x, 1.0]),
+    "a gradient": lambda x: autograd.grad(lambda y: y**3)(x),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_line_that_recorded_is_remembered(way):
+    f, x = WAYS[way], Value(0.5)
+    here = f"{__file__}:{f.__code__.co_firstlineno}"
+    plain = f(x)
+    with record_lines():
+        out = f(x)
+    assert {v.recorded_at for v in topological(out)} == {here}
+    assert not any(hasattr(v, "recorded_at") for v in (*topological(plain), *topological(f(x)), x))
+    operations = [v.op for v in topological(plain)]
+    assert [v.op for v in topological(out)] == operations  # a neuron's sum stays one node
+    assert out.data == plain.data
+    out.backward()
+    plain.backward()
+    assert [v.grad for v in topological(out)] == [v.grad for v in topological(plain)]
+    with record_lines(), no_grad():
+        assert not hasattr(f(x), "recorded_at")
+    assert record_lines(f)(x).recorded_at.partition(":")[2] == here.partition(":")[2]
+
+
+def test_an_anomaly_behind_remembered_lines_names_the_line():
+    with record_lines():
+        y = Value(0.0).sqrt()
+    with detect_anomaly(), pytest.raises(FloatingPointError, match=rf"test_value\.py:{line_number() - 1}"):
+        y.backward()
 
 
 def test_a_graph_recorded_before_detect_anomaly_is_checked_too():

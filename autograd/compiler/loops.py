@@ -247,7 +247,7 @@ class Rolling:
 
     def attempt(self, start: int, period: int, count: int) -> tuple[int, Loop] | None:
         """Where a loop begins, and the loop: all passes, or without a few at its ends."""
-        for fewer in range(3):
+        for fewer in range(5):
             for first in range(fewer + 1):
                 if count - fewer < LEAST:
                     return None

@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import gc
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..checks import among, function, whole
 from ..context import current
 from ..ops import Op, number
 from ..value import Value
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 UNSIGNED = {char: np.dtype(char.upper()) for char in "bhilqBHILQ"}
 DTYPES = {"float64": np.float64, "float32": np.float32}
+DRAWN = 60  # lines of a program that a notebook draws, at most
 Shapes = Sequence[tuple[int, ...]]
 
 
@@ -47,20 +49,19 @@ class Program:
     ) -> None:
         if not callable(f):
             raise TypeError(f"compile needs a function. Received: {type(f).__name__}")
-        if reduction not in ("mean", "sum"):
+        if not among(reduction, ("mean", "sum")):
             raise ValueError(f"reduction must be 'mean' or 'sum'. Received: {reduction!r}")
         name = getattr(dtype, "__name__", None) or str(dtype)
         if name not in DTYPES:
             raise ValueError(f"dtype must be 'float64' or 'float32'. Received: {dtype!r}")
         functools.update_wrapper(self, f, updated=())
         self.f, self.batch, self.reduction, self.dtype = f, bool(batch), reduction, np.dtype(DTYPES[name])
-        try:
-            self.rng, self.take_over = np.random.default_rng(seed), take_over
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"seed must be an int of at least 0. Received: {seed!r}") from None
+        self.rng, self.take_over = np.random.default_rng(whole("compile", "seed", seed, 0)), take_over
         self.wrt, self.wrt_values, self.single = wrt, *parameters_of(wrt)
         self.title = re.sub(r"[^\w.]+", " ", getattr(f, "__name__", type(f).__name__)).strip()
-        self.record = record or self.record_call
+        self.record: Callable[[Shapes], tuple[Recorded, Any]] = (
+            self.record_call if record is None else function("compile", "record", record)
+        )
         self.versions: dict[Any, Version] = {}
         self.direct_forward: dict[int, Callable[..., Any]] = {}  # for so many floats
         self.direct_gradient: dict[int, Callable[..., Any]] = {}
@@ -156,7 +157,23 @@ class Program:
         return draw([*self.last.built.values()][-1])
 
     def __repr__(self) -> str:
-        return f"<program {self.title}, compiled for {len(self.versions)} shapes>"
+        return f"<program {self.title}, {self.compiled}>"
+
+    @property
+    def compiled(self) -> str:
+        """What it is compiled for, in words."""
+        n = len(self.versions)
+        return f"compiled for {n} shape{'s' * (n != 1)}" if n else "compiled when it is called"
+
+    def _repr_html_(self) -> str | None:
+        """How a notebook shows it, beside the text of `repr`: its arrays as a picture, if that is small; its source."""
+        if self.last is None or not self.last.built:
+            return None
+        from .. import display
+
+        *_, drawn = self.last.built.values()
+        svg = display.picture(self.draw()) if drawn.source.count("\n") < DRAWN else None
+        return (display.image(svg, f"Arrays of {self.title}") if svg else "") + display.code(self.source)
 
     # Arguments ----------------------------------------------------------------------------------------------------
 
@@ -628,10 +645,12 @@ def compile_graph(
     >>> program(4.0, 5.0), program.value_and_grad(4.0, 5.0)
     (25.0, (25.0, (5.0, 5.0)))
     """
+    if not isinstance(inputs, Iterable) or getattr(inputs, "ndim", 1) == 0:
+        raise TypeError(f"compile_graph needs a list of Values as inputs. Received: {type(inputs).__name__}")
     inputs = list(inputs)
     for v in inputs:
         if not isinstance(v, Value):
-            raise TypeError(f"each input must be a Value. Received: {type(v).__name__}")
+            raise TypeError(f"each of the inputs must be a Value. Received: {type(v).__name__}")
     flat = [*flatten(outputs)]
     if not any(isinstance(v, Value) for v in flat):
         raise TypeError(

@@ -49,6 +49,13 @@ class Reader:
         self.constants: dict[str, Any] = {}  # arrays too long to be written out
         self.fills: dict[int, float] = {}
         self.indexed = {x.operands[-1].source for x in grouping.arrays if x.kind is PICK}
+        self.counted = {  # comparisons that multiply each other: True times True is True, which does not add
+            x.source
+            for array in grouping.arrays
+            for part in array.parts
+            if part.b is not None and all(self.compares(x) for x in (part.a, part.b))
+            for x in (part.a, part.b)
+        }
         self.as_index = False  # whether what is being read is an index, or compared with one
         self.stacks: dict[tuple[str, ...], str] = {}
         self.starts: dict[int, list[int]] = {}
@@ -335,8 +342,12 @@ class Reader:
 
     def as_float(self, operand: Operand, expr: Expr) -> Expr:
         """Comparisons are kept as True and False, which multiply as 1 and 0 but do not add."""
-        boolean = operand.source != CONSTANT and self.grouping.arrays[operand.source].kind is EQUAL
+        boolean = self.compares(operand) and operand.source not in self.counted
         return s.binary(s.number(1.0), "*", expr) if boolean and self.dtype == float else expr
+
+    def compares(self, operand: Operand) -> bool:
+        """Whether it is read from an array of comparisons."""
+        return operand.source != CONSTANT and self.grouping.arrays[operand.source].kind is EQUAL
 
     # Holes --------------------------------------------------------------------------------------------------------
 

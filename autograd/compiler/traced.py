@@ -177,7 +177,11 @@ def uniform(
     True
     """
     if current().tracer is None:
-        return float((rng or random).uniform(low, high))
+        if rng is not None and not hasattr(rng, "uniform"):
+            raise TypeError(
+                f"uniform needs a random.Random or a NumPy Generator as rng. Received: {type(rng).__name__}"
+            )
+        return float((rng or random).uniform(number(low), number(high)))
     v = leaf("u")
     v.op, v._x = Draw, ()
     return low + (high - low) * v

@@ -17,7 +17,7 @@ const nodes = data.label.map((label, i) => ({
   x: data.x[i].map((x) => Array.isArray(x) ? number(x[0]) : x), plain: data.x[i].map(Array.isArray),
   d: data.d[i].map(number), around: boxes[data.box[i]], at: data.at[i], readers: [],
   python: i in data.python ? number(data.python[i]) : null, // where its .grad is another number
-  line: data.lines[i] || "", count: data.parts[i] || 0, stale: false, output: false, start: false,
+  line: i in data.line ? data.lines[data.line[i]] : "", count: data.parts[i] || 0, stale: false, output: false, start: false,
 }));
 for (const i of data.stale) nodes[i].stale = true;
 for (const i of data.outputs) nodes[i].output = true;
@@ -783,7 +783,7 @@ function summary() {
 
 function explainBox(box) {
   const all = members(box), grads = all.map((n) => n.grad).filter((g) => g !== null).map(Math.abs);
-  const left = all.reduce((sum, n) => sum + n.count, 0);
+  const left = all.reduce((sum, n) => sum + n.count, 0), places = [...new Set(all.map((n) => n.line).filter(Boolean))];
   const lines = [heading(box.title || data.title), p(put("span", { class: "path" }, put("bdi", {}, path(box))))];
   lines.push(list([
     ["kind", box.kind === "module" ? box.level || "module" : "values that are shown together"],
@@ -791,6 +791,7 @@ function explainBox(box) {
     ["parameters", String(all.filter((n) => n.kind === "p").length || "")],
     ["|grad| mean", !left && now >= total() && grads.length ? repr(grads.reduce((a, b) => a + b, 0) / grads.length) : ""],
     ["|grad| max", !left && now >= total() && grads.length ? repr(grads.reduce((a, b) => Number.isNaN(b) || b > a ? b : a, 0)) : ""],
+    ["recorded at", places.length > 1 ? `${places.length} lines` : places[0] || ""],
   ]));
   if (left) lines.push(p(`Its ${left} values are not in this page; explore(..., max_nodes=) with a larger number puts them in.`));
   else if (box !== root) {
@@ -829,6 +830,7 @@ function explainNode(n, item) {
     const readers = [...new Set(n.readers.map(([r]) => r))];
     lines.push(p("read by ", ...spaced(readers.slice(0, 12).map(link)), readers.length > 12 ? ` and ${readers.length - 12} more` : ""));
   }
+  if (n.made && !data.lines.length) lines.push(p(put("span", { class: "path" }, "The line that recorded it is not known: record within autograd.record_lines() to see it.")));
   return lines;
 }
 
