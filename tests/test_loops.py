@@ -1,5 +1,7 @@
 """Steps of a recurrence as a loop: the same bits as line by line, and a text that does not grow with the steps."""
 
+import ast
+
 import numpy as np
 import pytest
 
@@ -80,6 +82,38 @@ def backwards(xs):
     return f, [w]
 
 
+def twice(xs):
+    """Lines of a step that look the same, and what no step changes; arguments and labels with the loop's names."""
+    w, u = ([Value(x, label=f"{name}[{k}]") for k in range(4)] for name, x in (("t", 0.5), ("h_steps", 0.3)))
+
+    def f(t):
+        h = [0.0] * 4
+        for x in t:
+            h = [
+                autograd.tanh(autograd.exp(a) * x + autograd.sin(b) * k)
+                for a, b, k in zip(w, u, h, strict=True)
+            ]
+        return autograd.sum(h)
+
+    return f, w + u
+
+
+def one_beginning(xs):
+    """Two recurrences that begin with the same number, which is read again at the end."""
+    w, u = Value(0.4, label="w"), Value(-0.6, label="u")
+
+    def f(xs):
+        begin = autograd.exp(w * xs[0])
+        a = b = begin
+        for x in xs:
+            a = autograd.tanh(u * a + x)
+        for k, x in enumerate(reversed(list(xs))):
+            b = autograd.sin(w * b + x / (k + 1)) * 0.9
+        return a * b + begin
+
+    return f, [w, u]
+
+
 def recurrent(kind, output, nin=3, **more):
     def make(xs):
         model = getattr(nn, kind)(nin, 4, rng=1, **more)
@@ -92,6 +126,8 @@ CASES = {
     "by hand": (by_hand, ()),
     "two states": (leaky, ()),
     "backwards": (backwards, ()),
+    "twice the same": (twice, ()),
+    "one beginning": (one_beginning, ()),
     **{
         f"{kind}, {output.__name__}": (recurrent(kind, output), (3,))
         for kind in ("RNN", "LSTM", "GRU")
@@ -127,7 +163,10 @@ def test_the_same_bits(monkeypatch, case, batch, wrt):
         assert same(program(xs), value)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case not in ("two states", "both directions")])
+UNEVEN = ("two states", "twice the same", "one beginning", "both directions")
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case not in UNEVEN])
 def test_more_steps_are_no_more_lines(case):
     def lines(steps):
         compiled, xs = programs(case, steps, True, True)
@@ -141,3 +180,24 @@ def test_more_steps_are_no_more_lines(case):
         1 if case.endswith("every") else 0
     )  # the sum of all outputs is one expression, of as many terms
     assert many - few <= 6 * adding_all
+
+
+def source(case, steps=9, wrt=True):
+    compiled, xs = programs(case, steps, True, wrt)
+    program = compiled()
+    program.value_and_grad(xs)
+    return program.source
+
+
+def test_lines_of_a_pass_that_look_the_same():
+    """s * d and then h * (s * d), step by step: a product a line, two lines a pass."""
+    text = source("twice the same")
+    assert text.count("    for ") == 2
+    assert "(t):" in text  # the argument has its name, the variable that counts another one
+    assert "for t3 in range(" in text
+
+
+@pytest.mark.parametrize("case", ["RNN, last", "GRU, last", "by hand", "twice the same"])
+def test_no_second_name_for_what_a_loop_begins_with(case):
+    assignments = [node for node in ast.walk(ast.parse(source(case))) if isinstance(node, ast.Assign)]
+    assert not [ast.unparse(node) for node in assignments if isinstance(node.value, ast.Name)]

@@ -170,34 +170,57 @@ class Rolling:
             if here is not None:
                 at, loop = here
                 items += [*self.lines[reached:at], loop]
-                reached = at + loop.count * period
+                reached = at + loop.count * len(loop.lines)
         items += self.lines[reached:]
-        found = [x if isinstance(x, Loop) else replace(x, expr=self.read(x.expr)) for x in items]
+        if not self.loops:
+            return items, [*results]
+        for expr in (*(x.expr for x in items if isinstance(x, Line)), *results):
+            self.read(expr)  # to know which lists there are
+        found: list[Line | Loop] = []
+        for item in items:
+            if isinstance(item, Loop):
+                found.append(item)
+                self.listed(item)
+            else:
+                found.append(replace(item, expr=self.read(item.expr)))
         return found, [self.read(expr) for expr in results]
+
+    def listed(self, loop: Loop) -> None:
+        """What a loop begins with stands in its lists, too: when it is over, it is read there."""
+        for place, carried in loop.carried.items():
+            if carried.first in self.order and not self.is_view(loop, place):
+                self.element.setdefault(carried.first, (loop, place, -1))
 
     # Where lines come again ---------------------------------------------------------------------------------------
 
     def regions(self) -> list[tuple[int, int, int]]:
         """(start, lines of a pass, passes) of regions apart, in order; those that save most lines are chosen first."""
-        codes = self.codes()
-        free = np.ones(len(codes), bool)
+        runs = self.runs()
         found: list[tuple[int, int, int]] = []
-        while True:
-            best = (WORTHWHILE - 1, 0, 0, 0)
-            for period in range(1, min(LONGEST, len(codes) // LEAST) + 1):
-                same = (codes[:-period] == codes[period:]) & free[:-period] & free[period:]
-                edges = np.flatnonzero(np.diff(np.concatenate([[0], same.view(np.int8), [0]])))
-                for start, stop in edges.reshape(-1, 2).tolist():
-                    count = (stop - start) // period + 1
-                    if count >= LEAST and (saved := (count - 1) * period) > best[0]:
-                        best = saved, start, stop + period, period
-            _, start, stop, period = best
-            if not period:
-                return sorted(found)
-            start = self.turned(start, stop, period)
-            count = (stop - start) // period
+        while runs:
+            start, stop, period = max(runs, key=lambda run: (run[1] - run[0]) // run[2] * run[2])
+            start = self.turned(start, stop + period, period)
+            count = (stop - start) // period + 1
             found.append((start, period, count))
-            free[start : start + count * period] = False
+            end = start + count * period
+            runs = [  # without what is taken now
+                (low, high, p)
+                for first, last, p in runs
+                for low, high in ((first, min(last, start - p)), (max(first, end), last))
+                if high - low >= shortest(p)
+            ]
+        return sorted(found)
+
+    def runs(self) -> list[tuple[int, int, int]]:
+        """(start, stop, period) wherever the lines from start to stop are those that stand a period further on."""
+        codes = self.codes()
+        found = []
+        for period in range(1, min(LONGEST, len(codes) // LEAST) + 1):
+            same = np.concatenate([[False], codes[:-period] == codes[period:], [False]])
+            edges = np.flatnonzero(same[1:] != same[:-1]).reshape(-1, 2)
+            long = edges[edges[:, 1] - edges[:, 0] >= shortest(period)]
+            found += [(start, stop, period) for start, stop in long.tolist()]
+        return found
 
     def codes(self) -> Any:
         """A number for each line; the same for those that differ in steps and in whose results they read."""
@@ -246,19 +269,25 @@ class Rolling:
     # One loop -----------------------------------------------------------------------------------------------------
 
     def attempt(self, start: int, period: int, count: int) -> tuple[int, Loop] | None:
-        """Where a loop begins, and the loop: all passes, or without a few at its ends."""
-        for fewer in range(5):
-            for first in range(fewer + 1):
-                if count - fewer < LEAST:
-                    return None
-                before = [(loop, {**loop.stored}, {*loop.named}) for loop in self.loops]
-                try:
-                    at = start + first * period
-                    return at, self.loop(at, period, count - fewer)
-                except Different:
-                    for loop, stored, named in before:
-                        loop.stored, loop.named = stored, named
+        """Where a loop begins, and the loop: all passes, or without a few at its ends; two or three of them at once, if
+        their lines only look the same."""
+        for fewer, first, times in self.attempts(count):
+            before = [(loop, {**loop.stored}, {*loop.named}) for loop in self.loops]
+            try:
+                at = start + first * period
+                return at, self.loop(at, times * period, (count - fewer) // times)
+            except Different:
+                for loop, stored, named in before:
+                    loop.stored, loop.named = stored, named
         return None
+
+    def attempts(self, count: int) -> Iterator[tuple[int, int, int]]:
+        """(passes left out, those of them at the beginning, passes taken together)"""
+        for times in (1, 2, 3):
+            for fewer in range(5):
+                for first in range(fewer + 1):
+                    if count - fewer >= LEAST * times and not (count - fewer) % times:
+                        yield fewer, first, times
 
     def loop(self, start: int, period: int, count: int) -> Loop:
         body = Body(self, start, period, count)
@@ -291,6 +320,8 @@ class Rolling:
         if k == loop.count - 1:
             loop.named.add(loop.lines[place].key)
             return s.name(loop.lines[place].key)
+        if k < 0 and place not in loop.stored:
+            return s.name(key)
         return self.of_passes(loop, place, (0, k))
 
     def of_passes(self, loop: Loop, place: int, form: Form) -> Expr:
@@ -488,6 +519,11 @@ class Outside(ast.NodeTransformer):
                 run = [x]
         if run:
             yield run
+
+
+def shortest(period: int) -> int:
+    """How many lines must come again, a period further on, to be worth a loop."""
+    return -(-max((LEAST - 1) * period, WORTHWHILE) // period) * period
 
 
 def form_of(numbers: Sequence[Any]) -> Form:

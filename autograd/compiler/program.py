@@ -180,7 +180,9 @@ class Program:
     def version(self, args: Sequence[Any]) -> tuple[list[Any], Version]:
         """The arguments as arrays, and what is compiled for samples of their shapes."""
         arrays = [
-            a if type(a) is np.ndarray and a.dtype == self.dtype else self.array(k, a)
+            a
+            if type(a) is np.ndarray and (a.dtype == self.dtype or a.dtype.kind in "iu")
+            else self.array(k, a)
             for k, a in enumerate(args)
         ]
         shapes = [a.shape for a in arrays]

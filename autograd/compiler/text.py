@@ -72,11 +72,9 @@ class Text:
         items, exprs = rolled(self.needed([expr for _, expr in results]), [expr for _, expr in results])
         results = [(before, expr) for (before, _), expr in zip(results, exprs, strict=True)]
         loops = [item for item in items if isinstance(item, Loop)]
-        trees = [line.expr for item in items for line in (item.every if isinstance(item, Loop) else [item])]
-        trees += exprs + [carried.read for loop in loops for carried in loop.carried.values()]
-        self.uses = Counter(name for tree in trees for name in s.names_in(tree) if name.startswith("@"))
         self.first = {carried.first: "" for loop in loops for carried in loop.carried.values()}
         self.kept = {key for loop in loops for key in loop.kept()}
+        self.uses = self.counted(items, exprs)
         self.known = self.leaves()
         if loops:
             self.known[COUNTER] = s.name(self.names.unique("t"))
