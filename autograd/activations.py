@@ -165,7 +165,7 @@ hardtanh = op("hardtanh", "min(max(x, low), high)",
               lambda g, out, x, low, high: g * step(low, x) * step(high, low),
               lambda g, out, x, low, high: g * (1.0 - (1.0 - step(x, high)) * step(high, low)),
               numpy="clamp({0}, {1}, {2})",
-              kinks=lambda x, low, high: min(abs(x - low), abs(x - high)))
+              kinks=lambda x, low, high: min(abs(x - low), abs(x - high), abs(high - low)))
 softsign = op("softsign", "x / (1 + |x|)", lambda x: math.copysign(1.0, x) if math.isinf(x) else x / (1.0 + abs(x)),
               lambda g, out, x: div(div(g, 1.0 + abs_(x)), 1.0 + abs_(x)),
               numpy="softsign({0})", kinks=(0,))

@@ -38,11 +38,11 @@ def radius(x: Any, y: Any) -> Any:
 
 hypot: Op = op("hypot", "(x^2 + y^2)^(1/2)", ieee2(math.hypot, np.hypot),
            lambda g, out, x, y: g * div(x, radius(x, y)),
-           lambda g, out, x, y: g * div(y, radius(x, y)))
+           lambda g, out, x, y: g * div(y, radius(x, y)), kinks=math.hypot)
 atan2 = op("atan2", "the angle at which the point (y, x) is seen", ieee2(math.atan2, np.arctan2),
            lambda g, out, x, y: g * div(div(y, radius(x, y)), radius(x, y)),
            lambda g, out, x, y: -g * div(div(x, radius(x, y)), radius(x, y)),
-           numpy="np.arctan2({0}, {1})", aliases=("arctan2",))
+           numpy="np.arctan2({0}, {1})", kinks=math.hypot, aliases=("arctan2",))
 
 # Hyperbolic functions. tanh' = 1 - tanh^2 has no correct digit left beyond |x| = 18; 1 / cosh^2 has all of them, and as
 # an operation of its own a derivative that neither cancels nor, as cosh and sinh do, overflows

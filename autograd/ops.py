@@ -401,7 +401,7 @@ clamp = op("clamp", "x, but at least low and at most high; slope 1 at a bound",
            lambda g, out, x, low, high: g * (1.0 - step(x, low)) * step(high, low),
            lambda g, out, x, low, high: g * (1.0 - step(high, maximum(x, low))),
            numpy="clamp({0}, {1}, {2})", aliases=("clip",),
-           kinks=lambda x, low, high: min(abs(x - low), abs(x - high)))
+           kinks=lambda x, low, high: min(abs(x - low), abs(x - high), abs(high - low)))
 where: Op = op("where", "x if condition else y", lambda condition, x, y: x if condition else y, zero,
            lambda g, out, condition, x, y: where(condition, g, 0.0),
            lambda g, out, condition, x, y: where(condition, 0.0, g),

@@ -21,6 +21,7 @@ import pytest
 import autograd
 import nn
 from autograd import TABLE, Value, detect_anomaly, grad, hessian, jacobian, no_grad, trace, value_and_grad
+from autograd.compiler.traced import remember
 from autograd.value import NO_GRADIENT
 from nn import activations
 
@@ -265,6 +266,7 @@ TRIVIAL: dict[str, Any] = {
     "a number": lambda x: 3.0,
     "an int": lambda x: 3,
     "a Value of its own": lambda x: Value(2.0) * 3.0,
+    "two numbers": lambda x: [1.0, 2.0],
     "the input": lambda x: x,
     "a parameter": lambda x: W,
     "of a parameter alone": lambda x: W * W,
@@ -1383,6 +1385,20 @@ def test_another_shape_records_again_and_the_same_does_not(batch):
     assert numbers[1] == numbers[0]
     assert numbers[0] < numbers[2] < numbers[3]
     assert numbers[-1] == numbers[3]
+
+
+def test_another_program_may_be_recorded_in_between():
+    """What the outer one is to remember is noted for it, and not for the one within."""
+    total = Value(0.0)
+
+    def f(x):
+        scale = autograd.compile(lambda y: 2.0 * y)(3.0)
+        remember(total, total + 1.0)
+        return scale * x
+
+    program = autograd.compile(f)
+    assert [program(x) for x in (1.0, 2.0)] == [6.0, 12.0]
+    assert total.data == 2.0
 
 
 def test_gradients_are_not_recorded_at_each_call():

@@ -447,6 +447,73 @@ def test_at_infinity(name):
         ), (x, out.partials, slope)
 
 
+@pytest.mark.parametrize("name", ["silu", "steep_sigmoid"])
+def test_slopes_by_a_setting_at_infinity(name):
+    for x in (inf, -inf):
+        assert BUILT_IN[name].slopes(BUILT_IN[name](x), x, 1.0)[1] == 0.0
+
+
+# What else an entry says -------------------------------------------------------------------------------------------
+
+DEFAULTS = {
+    "celu": (1.0,),
+    "clamp": (-inf, inf),
+    "elu": (1.0,),
+    "hardshrink": (0.5,),
+    "hardtanh": (-1.0, 1.0),
+    "isru": (1.0,),
+    "leaky_relu": (0.01,),
+    "prelu": (0.25,),
+    "rrelu": (1 / 8, 1 / 3),
+    "silu": (1.0,),
+    "snake": (1.0,),
+    "softplus": (1.0,),
+    "softshrink": (0.5,),
+    "squareplus": (4.0,),
+    "steep_sigmoid": (1.0,),
+    "step": (0.0,),
+    "threshold": (0.0, 0.0),
+    "thresholded_relu": (1.0,),
+}
+
+
+def test_defaults():
+    assert {name: entry.defaults for name, entry in BUILT_IN.items() if entry.defaults} == DEFAULTS
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if BUILT_IN[name].neutral is not None])
+def test_the_neutral_element_changes_nothing(name):
+    entry = BUILT_IN[name]
+    for xs in ([1.5, -2.0, 0.25], [-3.0], [0.0, 7.0]):
+        more: list = [*xs, entry.neutral]
+        assert entry(more) == entry(xs)
+        assert entry.slopes(entry(more), *more)[:-1] == entry.slopes(entry(xs), *xs)
+
+
+def derivatives(entry, x):
+    """The value and the first two derivatives."""
+    x = Value(x)
+    found = [entry(x)]
+    for _ in range(2):
+        found.append(Value(0.0) + gradients(found[-1], create_graph=True).get(x, 0.0))
+    return [y.data for y in found]
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in NAMES if len(BUILT_IN[name].rules) == 1 and not BUILT_IN[name].variadic]
+)
+def test_kinks(name):
+    """There the value or one of the first two derivatives jumps, and nowhere else."""
+    entry = BUILT_IN[name]
+    low, high = entry.domain[0]
+    for x in (i / 16 for i in range(-128, 129)):  # holds all kinks exactly
+        if low < x < high:
+            left, right = derivatives(entry, x - 1e-9), derivatives(entry, x + 1e-9)
+            smooth = all(abs(a - b) < 1e-5 * (1.0 + abs(a)) for a, b in zip(left, right, strict=True))
+            listed = abs(entry.kinks(x)) < 1e-9 if callable(entry.kinks) else x in entry.kinks
+            assert smooth is not listed, (x, left, right)
+
+
 # Operations of one's own -------------------------------------------------------------------------------------------
 
 

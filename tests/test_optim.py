@@ -18,7 +18,7 @@ from nn import optim
 
 from .test_compile import Twins, eager_step, mlp, normal
 
-GRADIENTS = [1.0, -2.0, 0.5, 0.5, 3.0, 0.0, -1.0]
+GRADIENTS = [1.0, -2.0, 0.5, 0.5, 3.0, 0.0, -1.0, -0.05]
 SGD_OPTIONS: list[dict[str, Any]] = [
     {"lr": 0.1, "momentum": momentum, "nesterov": nesterov, "weight_decay": decay}
     for momentum, nesterov, decay in itertools.product((0.0, 0.9), (False, True), (0.0, 0.1))

@@ -1027,6 +1027,14 @@ def test_a_hand_set_backward_is_honoured_under_detect_anomaly():
     assert x.grad == 30.0
 
 
+def test_no_gradient_goes_behind_a_node_made_by_hand_without_one():
+    x = Value(3.0)
+    behind = x * 2.0
+    made = Value(6.0, (behind,), "made")
+    found = gradients(made * x)
+    assert (found[made], found[x], behind in found) == (3.0, 6.0, False)
+
+
 def test_a_hand_set_backward_cannot_be_recorded_and_says_so():
     x = Value(3.0)
     with pytest.raises(TypeError, match="square"):
