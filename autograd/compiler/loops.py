@@ -9,7 +9,7 @@ the numbers of steps and for whose results they read, only the first ones are ke
         h_steps.append(h)
 
 What a pass reads of the one before is handed on by name; what is read one by one after the loop, as by that of the
-backward pass, is appended to a list. All is computed as it was, in the same order: the numbers are the same bits.
+backward pass, is appended to a list. What is computed stays as it was: the numbers are the same bits.
 """
 
 from __future__ import annotations
@@ -58,9 +58,7 @@ class Loop:
     slope: int = 1
     start: int = 0
     numbers: dict[str, Expr] = field(default_factory=dict)  # those that depend on the pass, by their key
-    stored: dict[int, str] = field(
-        default_factory=dict
-    )  # the key of the list that a line's results are appended to
+    stored: dict[int, str] = field(default_factory=dict)  # of a line: the key of the list of its results
     named: set[str] = field(default_factory=set)  # results of the last pass, read when the loop is over
 
     @functools.cached_property
@@ -147,7 +145,7 @@ def near(lines: Sequence[Line]) -> list[Line]:
             missing[reader] -= 1
             if not missing[reader]:
                 offer(reader, len(found))
-    return [*found.values(), *(by_key[key] for key in leaves if key not in found)]
+    return [*found.values(), *(line for line in lines if line.key not in found)]
 
 
 class Rolling:
@@ -157,9 +155,7 @@ class Rolling:
         self.lines = [*lines]
         self.order = {line.key: i for i, line in enumerate(lines)}
         self.loops: list[Loop] = []
-        self.element: dict[
-            str, tuple[Loop, int, int]
-        ] = {}  # a line's key: in which loop, which line, which pass
+        self.element: dict[str, tuple[Loop, int, int]] = {}  # of a key: which loop, which line, which pass
         self.forms: dict[str, Form] = {}  # numbers that depend on the pass, by the key that holds their place
 
     def rolled(self, results: Sequence[Expr]) -> tuple[list[Line | Loop], list[Expr]]:
