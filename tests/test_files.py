@@ -143,6 +143,10 @@ with TemporaryDirectory() as folder:
 
 @posix
 def test_a_folder_without_permission():
+    if os.geteuid() == 0 and not all(
+        folder.stat().st_mode & 0o005 == 0o005 for folder in (ROOT, *ROOT.parents)
+    ):
+        pytest.skip(f"whoever is not root cannot read {ROOT}")
     done = subprocess.run(
         [sys.executable, "-c", UNWRITABLE], cwd=ROOT, capture_output=True, text=True, check=True
     )

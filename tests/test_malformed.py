@@ -638,6 +638,8 @@ def somewhere(tmp_path, monkeypatch):
 @pytest.mark.filterwarnings("ignore")  # nan and inf are compared, and graphs collapsed: not the question here
 @pytest.mark.parametrize("name", GOOD)
 def test_what_does_not_belong_there(name):
+    if name in ("from_torch", "to_torch"):
+        pytest.importorskip("torch")
     f, good = GOOD[name]()
     with limited(60.0):
         call(name, next(iter(good), ""), None)  # works
