@@ -5,7 +5,6 @@ Read in this order: `ops` (what an operation is, and the table of them), `value`
 (derivatives of functions), `draw` (the picture).
 """
 
-import importlib as _importlib
 import typing as _typing
 from pathlib import Path as _Path
 
@@ -19,6 +18,7 @@ from .compiler import Program, compile, compile_graph, uniform
 from .context import Scope, detect_anomaly, no_grad, record_lines
 from .draw import draw, draw_dot, render
 from .graph import trace
+from .later import later as _later
 from .operators import dot, take
 from .ops import TABLE, Op, op
 from .transform import (
@@ -51,17 +51,9 @@ if _typing.TYPE_CHECKING:
     from .frames import steps
     from .textual import mermaid, tree
 
-
-def __getattr__(name: str) -> _typing.Any:
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = getattr(_importlib.import_module(f"{__name__}.{_LATER[name]}"), name)
-    return globals()[name]
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
-
+    def __getattr__(name: str) -> _typing.Any: ...  # the names of the table, too
+else:
+    __getattr__, __dir__ = _later(__name__, _LATER)
 
 __all__ = [
     "TABLE",

@@ -1,6 +1,5 @@
 """Neural networks of scalar Values: neurons, layers, networks, and what trains them."""
 
-import importlib as _importlib
 import typing as _typing
 
 import autograd as _autograd
@@ -10,6 +9,8 @@ if not hasattr(_autograd, "TABLE"):  # its place was taken by HIPS/autograd, whi
         "nn needs neurongrad's package `autograd`, but another one of that name was imported from "
         f"{_autograd.__file__}. Keep one: `pip uninstall autograd neurongrad`, then install neurongrad again."
     )
+
+from autograd.later import later as _later
 
 from . import activations, data, init, metrics, penalties, schedules
 from .attention import MultiHeadAttention, attention, attention_weights, causal_mask, padding_mask
@@ -51,19 +52,8 @@ if _typing.TYPE_CHECKING:
     from .diagnostics import collapse_linear, dead_units, gradient_report, saturation
     from .recording import Recording
     from .torch_weights import from_torch, to_torch
-
-
-def __getattr__(name: str) -> _typing.Any:
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = _importlib.import_module(f"{__name__}.{_LATER[name] or name}")
-    globals()[name] = getattr(module, name) if _LATER[name] else module
-    return globals()[name]
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
-
+else:
+    __getattr__, __dir__ = _later(__name__, _LATER)
 
 __all__ = [
     "BERT",

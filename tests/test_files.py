@@ -62,21 +62,31 @@ for n in range(10**9):
 """
 
 
+def killed(script, path, time_to_live):
+    """A process that writes again and again to the path, ended so many seconds after it has begun."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(time_to_live)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+
+
 @posix
 def test_killed_in_the_middle(tmp_path):
     """At any moment the file is one that was written whole, and only hidden parts are left beside it."""
     path, rng, seen, parts = tmp_path / "data.bin", random.Random(0), set(), 0
     replace("test", path, b"\0" * 200_000)
-    for _ in range(6):
-        process = subprocess.Popen(
-            [sys.executable, "-c", KILLED, str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
-        )
-        assert process.stdout
-        assert process.stdout.readline() == "ready\n"
-        time.sleep(rng.uniform(0.0, 0.05))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
+    for time_to_live in [rng.uniform(0.0, 0.05) for _ in range(6)] + [
+        0.2,
+        0.5,
+        1.0,
+        2.0,
+    ]:  # slow disks need more
+        killed(KILLED, path, time_to_live)
         data = path.read_bytes()
         assert len(data) == 200_000
         assert len({*data}) == 1
@@ -104,16 +114,8 @@ def test_a_model_whose_save_was_killed_loads(tmp_path):
     path, rng, found = tmp_path / "model.npz", random.Random(1), []
     model = nn.MLP(10, [20, 20], rng=0)
     nn.save(path, model, extra={"n": -1})
-    for _ in range(2):
-        process = subprocess.Popen(
-            [sys.executable, "-c", SAVING, str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
-        )
-        assert process.stdout
-        assert process.stdout.readline() == "ready\n"
-        time.sleep(rng.uniform(0.02, 0.2))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
+    for time_to_live in [rng.uniform(0.02, 0.2) for _ in range(2)] + [1.0, 3.0]:
+        killed(SAVING, path, time_to_live)
         found.append(saving.load(path, model)["n"])
     assert max(found) > 0
 
