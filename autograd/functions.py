@@ -54,7 +54,7 @@ tanh: Op = op("tanh", "(e^x - e^-x) / (e^x + e^-x)", ieee(math.tanh, np.tanh),
 sech2: Op = op("sech2", "1 / cosh(x)^2", lambda x: 4.0 * logistic_density(2.0 * x),
                lambda g, out, x: -2.0 * g * out * tanh(x), glyph="sech²", numpy="sech2({0})")
 logistic_pdf: Op = op("logistic_pdf", "e^-x / (1 + e^-x)^2", logistic_density,
-                      lambda g, out, x: -g * out * tanh(0.5 * x), numpy="logistic_pdf({0})")
+                      lambda g, out, x: -g * out * tanh(0.5 * x), glyph="σ'", numpy="logistic_pdf({0})")
 asinh = op("asinh", "ln(x + (x^2 + 1)^(1/2))", ieee(math.asinh, np.arcsinh),
            lambda g, out, x: div(g, hypot(1.0, x)), numpy="np.arcsinh({0})", aliases=("arcsinh",))
 acosh = op("acosh", "ln(x + (x^2 - 1)^(1/2))", ieee(math.acosh, np.arccosh),
