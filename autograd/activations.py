@@ -309,6 +309,7 @@ def celu_alpha_slope(z: Any) -> Any:
 
 def uncertainty(x: Any, beta: Any) -> Any:
     """(-s ln s - (1 - s) ln(1 - s)) / beta, with s = sigmoid(beta x)."""
+    x = bounded(x, 1e140)
     return steep_sigmoid(x, beta) * softplus(-x, beta) + steep_sigmoid(-x, beta) * softplus(x, beta)
 
 

@@ -6,7 +6,7 @@ One entry carries all that is known of an operation:
 
     text      the formula as a person writes it
     formula   floats in, float out; never raises: the edges are IEEE's (1/0 = inf, log -1 = nan)
-    rules     one derivative rule per input: (g, out, *inputs) -> g * d out / d input
+    rules     one derivative rule per input: (g, out, *inputs) -> g * d out / d input; None: no gradient goes there
     symbol    what a drawing shows, in ASCII; `glyph` where the renderer has better letters
     forward   inputs -> out and every d out / d input in one go, where speed asks for it: the hottest few
     numpy     how the operation is spelled on arrays; of vectors, along the last axis
@@ -161,8 +161,8 @@ class Op:
         (rule,) = self.on_floats
         return lambda x: (out := formula(x), rule(1.0, out, x))
 
-    def slopes(self, out: float, *inputs: float) -> list[float]:
-        """d out / d each input, at plain numbers."""
+    def slopes(self, out: float, *inputs: float) -> list[float | None]:
+        """d out / d each input, at plain numbers; None where no gradient goes."""
         if self.variadic:
             return list(self.on_floats[0](1.0, out, *inputs))
         return [rule(1.0, out, *inputs) for rule in self.on_floats]
@@ -326,9 +326,8 @@ def blame(entry: Op, inputs: tuple[Any, ...]) -> None:
             ) from None
 
 
-def zero(g: Any, out: Any, *inputs: Any) -> float:
-    """The rule of what is flat wherever it has a derivative."""
-    return 0.0
+def zero(g: Any, out: Any, *inputs: Any) -> None:
+    """The rule of what is flat wherever it has a derivative: no gradient goes there, not even inf times 0."""
 
 
 # fmt: off
@@ -443,7 +442,8 @@ def shares(g: Any, parts: Sequence[Any]) -> list[Any]:
 def shared_by_the_largest(g: Any, out: Any, *xs: Any) -> list[Any]:
     """g divided evenly among those that equal the maximum."""
     ties = [equal(x, out) for x in xs]
-    return [g * div(tie, sum_(*ties)) for tie in ties]
+    count = sum_(*ties)
+    return [g * div(tie, count) for tie in ties]
 
 
 def vector(name: str, text: str, formula: Callable[..., float], rule: Rule, **more: Any) -> Op:
@@ -464,7 +464,7 @@ logsumexp = vector("logsumexp", "ln(e^x1 + e^x2 + ...)", log_sum_exp,
 largest = vector("largest", "the largest of x1, x2, ...; a tie shares the gradient", top, shared_by_the_largest,
                  neutral=-inf, numpy="{0}.max(axis=-1)")
 pick = vector("pick", "the x at position i, of x0, x1, ..., i", element,
-              lambda g, out, *xsi: [*(g * equal(xsi[-1], float(i)) for i in range(len(xsi) - 1)), 0.0],
+              lambda g, out, *xsi: [*(g * equal(xsi[-1], float(i)) for i in range(len(xsi) - 1)), None],
               numpy="np.take({0}, {1}, axis=-1)")
 dot = vector("dot", "b + w1 x1 + w2 x2 + ...", weighted_sum,
              lambda g, out, *wxb: [*(g * x for x in wxb[len(wxb) // 2:-1]), *(g * w for w in wxb[:len(wxb) // 2]), g],

@@ -165,6 +165,8 @@ class Route:
                 (operands, partials), g = parts(v), found[v]
                 gains = self.slopes(v, operands, ways, g) if self.record else [partials[i] * g for i in ways]
                 for i, gain in zip(ways, gains, strict=True):
+                    if gain is None:
+                        continue
                     x = operands[i]
                     if anomaly:
                         report(v, operands, x, gain)
@@ -180,11 +182,12 @@ class Route:
             ways = [i for i in reaching if operands[i] in found]
             if ways:
                 slopes = self.slopes(v, operands, ways, 1.0) if self.record else [partials[i] for i in ways]
-                terms = [d * found[operands[i]] for i, d in zip(ways, slopes, strict=True)]
+                terms = [d * found[operands[i]] for i, d in zip(ways, slopes, strict=True) if d is not None]
                 if anomaly:
                     for i, term in zip(ways, terms, strict=True):
                         report(v, operands, operands[i], term)
-                found[v] = reduce(operator.add, terms)
+                if terms:
+                    found[v] = reduce(operator.add, terms)
         return [found.get(v, 0.0) if isinstance(v, Value) else 0.0 for v in self.outputs]
 
 

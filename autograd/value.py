@@ -190,7 +190,7 @@ class Value:
                 g = v.grad + g if not v.op and v.grad is not NO_GRADIENT else g
                 v.grad = g if isinstance(g, Value) else Value(g)
             return
-        order, anomaly = topological(self, vectors=True), current().anomaly
+        order, anomaly = topological(self, backward=True), current().anomaly
         for v in order:
             v.grad = 0.0
         self.grad += gradient if type(gradient) is float else number(gradient)
@@ -275,13 +275,14 @@ def numbers(name: str, given: Any) -> tuple[Any, ...]:
 # Walks: each a loop, so that depth costs no stack -----------------------------------------------------------------
 
 
-def topological(root: Value, vectors: bool = False) -> list[Any]:
+def topological(root: Value, backward: bool = False) -> list[Any]:
     """Every node from which `root` was computed, operands before results, root last; leaves are left out.
-    With `vectors` the Vectors stand among them, after their elements and before their readers."""
+    With `backward` only those that a gradient reaches, and the Vectors among them, after their elements and before
+    their readers."""
     order: list[Any] = []
     seen: set[Any] = set()
     stack: list[Any] = [root] if root.op else []
-    pop, push = stack.pop, stack.append
+    pop, push, every = stack.pop, stack.append, not backward
     while stack:
         v = pop()
         if v is None:  # all that lay above it is done: the operands of the next one stand in order
@@ -291,15 +292,18 @@ def topological(root: Value, vectors: bool = False) -> list[Any]:
             push(v)
             push(None)
             if type(v._x) is tuple:
-                for x in v._x:
+                xs: Iterable[Any] = v._x
+                if backward and type(v.op) is Op and v.op is not DOT:
+                    xs = [x for x, d in zip(v._x, v._dx) if d is not None]
+                for x in xs:
                     if type(x) is not float and x.op and x not in seen:
                         push(x)
             else:
-                if v._dx is not None and v._x.op:
+                if (v._dx is not None or (every and isinstance(v._x, Value))) and v._x.op:
                     push(v._x)
-                if v._dy is not None and v._y.op:
+                if (v._dy is not None or (every and isinstance(v._y, Value))) and v._y.op:
                     push(v._y)
-    return order if vectors else [v for v in order if type(v) is not Vector]
+    return order if backward else [v for v in order if type(v) is not Vector]
 
 
 def spread(x: Any, y: Any) -> tuple[Any, ...]:
@@ -331,7 +335,7 @@ def gradients(output: Value, seed: Any = 1.0, create_graph: bool = False) -> dic
         else:
             gains = [rule(g, v, *operands) if flow else 0.0 for rule, flow in zip(v.op.rules, flows)]
         for x, gain, flow in zip(operands, gains, flows):
-            if flow:
+            if flow and gain is not None:
                 found[x] = found[x] + gain if x in found else gain
     return found
 

@@ -130,11 +130,16 @@ def moderate(entry, n=6):
 # How exact ---------------------------------------------------------------------------------------------------------
 
 
+def shown(slopes):
+    """0 where no gradient goes."""
+    return [0.0 if d is None else float(d) for d in slopes]
+
+
 def misses(entry, xs, name=None):
     """Value and first derivatives of an entry at xs that are further from the truth than is allowed."""
     name, found = name or entry.name, []
     out = entry.formula(*xs)
-    for wrt, got in [((), out), *(((i,), slope) for i, slope in enumerate(entry.slopes(out, *xs)))]:
+    for wrt, got in [((), out), *(((i,), slope) for i, slope in enumerate(shown(entry.slopes(out, *xs))))]:
         if wrt and at_kink(entry, xs):
             continue
         true = exact(name, tuple(xs), wrt)
@@ -231,10 +236,10 @@ def test_recorded_slopes_are_those_of_the_rules(name):
         inputs = [Value(x) for x in xs]
         out = record(entry, inputs)
         assert same(out.data, entry.formula(*xs)), xs
-        recorded = out.partials
-        by_rules = [float(x) for x in slopes_of(out, inputs)]
-        on_floats = entry.slopes(out.data, *xs)
-        through = entry.forward(*xs)
+        recorded = shown(out.partials)
+        by_rules = shown(slopes_of(out, inputs))
+        on_floats = shown(entry.slopes(out.data, *xs))
+        through = shown(entry.forward(*xs))
         out.backward()
         for i, x in enumerate(inputs):
             assert same(recorded[i], by_rules[i]), (xs, i, recorded[i], by_rules[i])
@@ -393,7 +398,72 @@ def test_edges(name, xs, value, slopes):
     assert repr(float(out)) == repr(value)
     if inputs:
         for found in (out.partials, slopes_of(out, inputs)):
-            assert all(same(float(x), y) for x, y in zip(found, slopes, strict=True)), [*map(float, found)]
+            assert all(same(x, y) for x, y in zip(shown(found), slopes, strict=True)), shown(found)
+
+
+FLAT = [
+    (name, i)
+    for name, entry in BUILT_IN.items()
+    for xs in moderate(entry, 1)
+    for i, d in enumerate(entry.slopes(entry.formula(*xs), *xs))
+    if d is None
+]
+
+
+@pytest.mark.parametrize(("name", "i"), FLAT)
+def test_no_gradient_goes_where_an_operation_is_flat(name, i):
+    """Not even inf times 0, whichever way it is differentiated: the slope of the root at 0 is inf."""
+    entry = BUILT_IN[name]
+    (xs,) = moderate(entry, 1)
+
+    def f(x):
+        inputs = [*xs]
+        inputs[i] = xs[i] + autograd.sqrt(x)
+        return entry(*inputs)
+
+    def product(x):
+        return x * f(x)
+
+    value = entry.formula(*xs)
+    x = Value(0.0)
+    y = f(x)
+    y.backward()
+    assert (y.data, x.grad) == (value, 0.0)
+    assert gradients(y, create_graph=True).get(x, 0.0) == 0.0
+    assert autograd.value_and_grad(f)(0.0) == (value, 0.0)
+    assert autograd.jvp(f, (0.0,), (1.0,)) == (value, 0.0)
+    x = Value(0.0)
+    product(x).backward()
+    assert x.grad == autograd.grad(product)(0.0) == value
+    if name != "pick":  # a program takes no computed index
+        assert autograd.compile(f).value_and_grad(0.0) == (value, 0.0)
+        assert autograd.compile(autograd.grad(product))(0.0) == value
+    assert autograd.hessian(product)(0.0) == 0.0
+    assert autograd.grad(lambda x: autograd.jvp(product, (x,), (1.0,))[1])(0.0) == 0.0
+
+
+def test_flat_operations_are_many():
+    assert {"where", "step", "sign", "floor", "equal", "above", "pick"} <= {name for name, _ in FLAT}
+
+
+def test_a_rule_may_say_that_no_gradient_goes_there():
+    op = ops.op("flat_in_y", "x y, as if y were a constant", lambda x, y: x * y, lambda g, out, x, y: g * y,
+                lambda g, out, x, y: None)  # fmt: skip
+    try:
+        x, y = Value(3.0), Value(4.0)
+        op(x, y).backward()
+        assert (x.grad, y.grad) == (4.0, 0.0)
+        assert autograd.grad(op, (0, 1))(3.0, 4.0) == (4.0, 0.0)
+        assert autograd.hessian(lambda x: op(x, x))(3.0) == 1.0
+        assert autograd.compile(lambda x: op(x, x)).value_and_grad(3.0) == (9.0, 3.0)
+    finally:
+        del TABLE["flat_in_y"]
+
+
+def test_the_second_derivative_of_a_logarithm_at_0():
+    for log in (autograd.log, autograd.log2, autograd.log10):
+        for way in (autograd.grad(autograd.grad(log)), autograd.compile(autograd.grad(autograd.grad(log)))):
+            assert way(0.0) == way(5e-324) == -inf
 
 
 # What answers a number where one input is nan: what C's library says of pow and hypot, and what is not chosen
@@ -447,7 +517,7 @@ def test_at_infinity(name):
         ), (x, out.partials, slope)
 
 
-@pytest.mark.parametrize("name", ["silu", "steep_sigmoid"])
+@pytest.mark.parametrize("name", ["silu", "softplus", "steep_sigmoid"])
 def test_slopes_by_a_setting_at_infinity(name):
     for x in (inf, -inf):
         assert BUILT_IN[name].slopes(BUILT_IN[name](x), x, 1.0)[1] == 0.0

@@ -199,6 +199,8 @@ def differentiate(graph: Graph, seeds: dict[int, int], targets: Sequence[int]) -
             if j not in reaching:
                 continue
             gain = every[k] if every is not None else op.rules[k](g, out, *inputs)
+            if gain is None:
+                continue
             node = gain.id if isinstance(gain, Sym) else graph.literal(number(gain))
             if graph.ops[node] == "literal" and graph.args[node][0] == 0.0:
                 continue
