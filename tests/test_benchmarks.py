@@ -1,14 +1,17 @@
 """Benchmarks: all engines that are there compute the same numbers, and the tables are complete. No time is asserted."""
 
+import io
 import json
 import math
 import subprocess
 import sys
+import warnings
 from contextlib import ExitStack
 
+import numpy as np
 import pytest
 
-from .benchmarks import growth
+from .benchmarks import growth, irregular, symbolic, worker
 from .benchmarks.__main__ import OTHERS, ROWS, Bar, at_most
 from .benchmarks.growth import SERIES
 from .benchmarks.job import OURS
@@ -23,6 +26,13 @@ OUR_OWN = {
     "NumPy",
     "plain NumPy",
 }  # they need nothing that may be absent
+PEERS = {
+    "micrograd": "micrograd",
+    "torch": "torch",
+    "jax": "jax",
+    "casadi": "casadi",
+    "casadi buffers": "casadi",
+}
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +69,83 @@ def test_all_engines_grow_from_the_same_numbers(name, workers):
     series = SERIES[name]
     answers = prepare(map(workers, series.jobs), growth.TOLERANCE, name, series.sizes[0])
     assert {engine for engine, answer in answers.items() if "none" in answer}.isdisjoint(OUR_OWN)
+
+
+@pytest.mark.parametrize("engine", PEERS)
+def test_an_engine_that_is_absent_is_named_so(engine, monkeypatch, capsys):
+    package = PEERS[engine]
+    for name in {package, *(name for name in sys.modules if name.startswith(f"{package}."))}:
+        monkeypatch.setitem(sys.modules, name, None)
+    questions: list = [["prepare", row] for row in JOBS if engine in JOBS[row]]
+    questions += [["prepare", name, of.sizes[0]] for name, of in SERIES.items() if engine in of.jobs]
+    monkeypatch.setattr(sys, "stdin", io.StringIO("".join(f"{json.dumps(each)}\n" for each in questions)))
+    worker.main(engine)
+    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert answers == [{"none": "absent"}] * len(questions) != []
+
+
+def test_every_engine_is_ours_or_a_peer():
+    named = {engine for jobs in JOBS.values() for engine in jobs}
+    named |= {engine for of in SERIES.values() for engine in of.jobs}
+    assert named == OUR_OWN | {*PEERS}
+
+
+@pytest.fixture
+def casadi():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its bindings need not keep up with Python
+        return pytest.importorskip("casadi")
+
+
+@pytest.mark.parametrize("symbol", ["SX", "MX"])
+def test_the_symbols_relu_is_flat_at_0(symbol, casadi):
+    x = getattr(casadi, symbol).sym("x", 3)
+    y = symbolic.relu(x)
+    f = casadi.Function("f", [x], [y, casadi.gradient(casadi.sum1(y), x)])
+    assert symbolic.results(f([-2.0, 0.0, 3.0])) == [0.0, 0.0, 3.0, 0.0, 0.0, 1.0]
+
+
+def test_the_symbols_cross_entropy(casadi):
+    """In closed form; and where exp overflows."""
+    scores = np.array([[1.0, 2.0, 4.0], [1000.0, 0.0, 1000.0], [-1000.0, -1000.0, -1001.0]])
+    classes = [1, 0, 2]
+    losses = [
+        math.log(math.e + math.e**2 + math.e**4) - 2.0,
+        math.log(2.0),
+        1.0 + math.log(2.0 + math.exp(-1.0)),
+    ]
+    slopes = np.array([[math.e, math.e**2, math.e**4], [1.0, 0.0, 1.0], [1.0, 1.0, math.exp(-1.0)]])
+    slopes = (slopes / slopes.sum(1, keepdims=True) - np.eye(3)[classes]) / 3
+    z, hot = casadi.MX.sym("z", 3, 3), casadi.MX.sym("hot", 3, 3)
+    loss = symbolic.cross_entropy(z, hot)
+    found = casadi.Function("f", [z, hot], [loss, casadi.gradient(loss, z)])(scores, np.eye(3)[classes])
+    assert float(found[0]) == pytest.approx(sum(losses) / 3, rel=1e-14)
+    np.testing.assert_allclose(found[1].full(), slopes, rtol=1e-12, atol=1e-16)
+
+
+def test_a_function_of_symbols_is_made_in_its_first_call(casadi):
+    made = []
+
+    def square(x):
+        made.append(x)
+        return x * x
+
+    f = symbolic.scalar_function(square, 1)
+    assert not made
+    assert [symbolic.results(f(x)) for x in (3.0, -2.0)] == [[9.0, 6.0], [4.0, -4.0]]
+    assert len(made) == 1
+
+
+@pytest.mark.parametrize("near", irregular.NEAR.values(), ids=irregular.NEAR)
+def test_the_irregular_operations(near):
+    """In reach, with two different operands; and the end is the sum of those that no other reads."""
+    steps, unread = irregular.operations(near)
+    assert len(steps) == irregular.NODES
+    read = set()
+    for n, (kind, x, y) in enumerate(steps, irregular.INPUTS):
+        assert max(n - near, 0) <= min(x, y) < max(x, y) < n
+        read |= {x} if kind in ("tanh", "relu") else {x, y}
+    assert unread == [n for n in range(irregular.INPUTS + irregular.NODES) if n not in read]
 
 
 @pytest.mark.parametrize("name", SERIES)
@@ -142,12 +229,17 @@ def test_growth_is_drawn():
             assert [*xs] == found[name]["amounts"]
             assert ys[0] == 1e-6 * (k + 1) * series.sizes[0]
             assert math.isnan(ys[-1])
+            assert (line.get_linewidth() > 2.0) == (line.get_label() in OUR_OWN - {"scalars", "NumPy"})
             look = line.get_marker(), line.get_color(), line.get_linestyle()
             assert looks.setdefault(line.get_label(), look) == look
     markers, *pairs = zip(*looks.values(), strict=True)
     assert len({*markers}) == len(looks) == len({*zip(*pairs, strict=True)})
     (legend,) = figure.legends
     assert {text.get_text() for text in legend.get_texts()} == {*looks}
+    assert OURS in legend.get_title().get_text()
+    figure.clear()
+    growth.plot({name: found[name] for name in [*SERIES][:3]}, figure)
+    assert len(figure.axes) == 3  # none is left empty
 
 
 def command(*arguments):

@@ -153,10 +153,10 @@ def report_row(row: Row, found: dict[str, Any]) -> None:
     ours = found[OURS]
     for engine in JOBS[row.name]:
         if engine in found["missing"]:
-            print(f"    {engine:<12}    {found['missing'][engine]}")
+            print(f"    {engine:<14}  {found['missing'][engine]}")
             continue
         times = found[engine]
-        line = f"    {engine:<12}{duration(times['on']):>10} {'(' + duration(times['off']) + ')':<10}"
+        line = f"    {engine:<14}{duration(times['on']):>10} {'(' + duration(times['off']) + ')':<10}"
         notes = []
         if engine != OURS:
             on, off = (times[mode] / ours[mode] for mode in ("on", "off"))
@@ -166,7 +166,7 @@ def report_row(row: Row, found: dict[str, Any]) -> None:
         if row.nodes:
             size = times["on"] / row.nodes * 1e9
             notes.append(f"{size:.3g} ns a node" + (f", {within(size, 60, ' ns')}" if engine == OURS else ""))
-        if engine in (OURS, "jax") and row.name.startswith("compiled"):
+        if engine in (OURS, "jax", "casadi") and row.name.startswith("compiled"):
             notes.append(f"first call {duration(times['first'])}")
         print("   ".join([line, *notes]).rstrip())
 

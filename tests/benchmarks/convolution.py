@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from . import symbolic
 from .job import Job, apart, by_neuron, flat, jax_alone, torch_alone, with_start
 
 SIDE, KERNEL, CHANNELS, CLASSES, BATCH, RATE = 8, 3, 8, 10, 64, 0.05
@@ -245,3 +246,35 @@ def jitted_trained() -> Job:
         return [value, *flat(*by_neuron([(W1, b1), (W2, b2)]))]
 
     return Job(run, numbers)
+
+
+# CasADi: im2col; a matrix lies column by column, so that a channel is a column, and the batch its last axis ----------
+
+
+def channels(layer: Any, x: Any) -> Any:
+    import casadi
+
+    pixels = np.lib.stride_tricks.sliding_window_view(np.arange(SIDE**2).reshape(SIDE, SIDE), (OUT, OUT))
+    columns = [casadi.vec(x[:, seen.ravel().tolist()]) for seen in pixels.reshape(KERNEL**2, OUT, OUT)]
+    return symbolic.relu(symbolic.weighted(layer, casadi.horzcat(*columns)))
+
+
+def symbols() -> Job:
+    import casadi
+
+    x, _ = images()
+    data = [x.reshape(BATCH, -1)]
+    return symbolic.gradients(start()[:1], data, lambda layers, x: casadi.sumsqr(channels(layers[0], x)))
+
+
+def symbols_trained() -> Job:
+    import casadi
+
+    x, y = images()
+
+    def loss(layers: Any, x: Any, hot: Any) -> Any:
+        first, second = layers
+        features = casadi.reshape(channels(first, x), BATCH, -1)
+        return symbolic.cross_entropy(symbolic.weighted(second, features), hot)
+
+    return symbolic.descent(start(), (x.reshape(BATCH, -1), np.eye(CLASSES)[y]), loss, RATE)

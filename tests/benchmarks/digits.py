@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from . import symbolic
 from .job import Job, apart, by_neuron, flat, jax_alone, torch_alone, with_start
 
 NIN, HIDDEN, CLASSES, BATCH, RATE = 784, 128, 10, 64, 0.05
@@ -123,3 +124,14 @@ def jitted(dtype: str) -> Job:
         return [value, *flat(*by_neuron([(W1.T, b1), (W2.T, b2)]))]
 
     return Job(run, numbers)
+
+
+def symbols() -> Job:
+    x, y = images("float64")
+
+    def loss(layers: Any, x: Any, hot: Any) -> Any:
+        first, second = layers
+        h = symbolic.relu(symbolic.weighted(first, x))
+        return symbolic.cross_entropy(symbolic.weighted(second, h), hot)
+
+    return symbolic.descent(start("float64"), (x, np.eye(CLASSES)[y]), loss, RATE)

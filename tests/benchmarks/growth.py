@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import mlp
+from . import mlp, symbolic
 from .gpt import Scalar
 from .job import OURS, Job, flat, jax_alone, torch_alone, values
 from .mlp import Net
@@ -69,6 +69,11 @@ def chain_in_jax(nodes: int) -> Job:
     return Job(lambda: jax.block_until_ready(work(A, B)), lambda found: flat(found[0], *found[1]))
 
 
+def chain_of_symbols(nodes: int) -> Job:
+    f = symbolic.scalar_function(partial(chain, nodes=nodes), 1, 1)
+    return Job(lambda: f(A, B), symbolic.results)
+
+
 # Parameters, batch, depth: one net of ReLUs -------------------------------------------------------------------------
 
 NIN, SAMPLES, WIDTH = 16, 32, 16
@@ -101,6 +106,7 @@ def engines(make: Callable[[int], Net]) -> dict[str, Callable[[int], Job]]:
         "NumPy": mlp.handwritten,
         "torch": mlp.torch_eager,
         "jax": mlp.jitted,
+        "casadi": mlp.symbols,
     }
 
     def at(job: Callable[[Net], Job], size: int) -> Job:
@@ -134,6 +140,7 @@ SERIES = {
             },
             "torch": chain_in_torch,
             "jax": chain_in_jax,
+            "casadi": chain_of_symbols,
         },
         {"compiled": 10_000, "torch": 100_000, "jax": 1_000},
     ),
@@ -219,7 +226,7 @@ def report(name: str, found: dict[str, Any]) -> None:
     ]
     columns += [
         (f"{engine}, first call", [shown(cell, "first") for cell in cells[engine]], "")
-        for engine in ("compiled", "jax")
+        for engine in ("compiled", "jax", "casadi")
         if engine in cells
     ]
     heads = [series.unit, *(f"{n:,}" for n in amounts), "exponent"]
@@ -251,23 +258,37 @@ def empty_figure() -> Any:
 
 def plot(results: dict[str, dict[str, Any]], figure: Any) -> None:
     """Seconds against the amount, for each series on axes of its own, both logarithmic. An engine has its own marker,
-    and its own pair of colour and dashes: it can be told in grey, and by the colour-blind."""
+    and its own pair of colour and dashes: it can be told in grey, and by the colour-blind. Ours are thicker."""
     from nn.charts import COLOURS, DASHES, MARKERS
 
     engines = [*dict.fromkeys(engine for series in SERIES.values() for engine in series.jobs)]
     places = figure.subplots(math.ceil(len(results) / 2), min(len(results), 2), squeeze=False).flat
+    for ax in places[len(results) :]:
+        ax.remove()
     for (name, found), ax in zip(results.items(), places, strict=False):
         for engine, row in found["cells"].items():
             k = engines.index(engine)
-            style = {"color": COLOURS[k % len(COLOURS)], "ls": DASHES[(k + k // len(DASHES)) % len(DASHES)]}
+            style: dict[str, Any] = {
+                "color": COLOURS[k % len(COLOURS)],
+                "ls": DASHES[(k + k // len(DASHES)) % len(DASHES)],
+                "lw": 2.5 if engine in ("compiled", "eager") else 1.2,
+            }
             seconds = [cell.get("seconds", math.nan) for cell in row]
             ax.plot(found["amounts"], seconds, marker=MARKERS[k], ms=5, label=engine, **style)
         ax.set(xscale="log", yscale="log", xlabel=SERIES[name].unit)
         ax.set_title(SERIES[name].title, loc="left", size="medium")
-        ax.set_xticks(found["amounts"], [f"{n:,}" for n in found["amounts"]], size="small")
+        ax.set_xticks(found["amounts"], [f"{n:,}" for n in found["amounts"]])
         ax.yaxis.set_major_formatter(lambda seconds, _: duration(seconds))
         ax.minorticks_off()
+        ax.tick_params(labelsize="small")
         ax.grid(color="0.85", lw=0.5)
         ax.spines[["top", "right"]].set_visible(False)
     lines = {line.get_label(): line for ax in figure.axes for line in ax.lines}
-    figure.legend(handles=[*lines.values()], loc="outside lower center", ncols=len(lines), frameon=False)
+    figure.legend(
+        handles=[*lines.values()],
+        loc="outside lower center",
+        ncols=len(lines),
+        frameon=False,
+        title=f"compiled and eager are {OURS}; a line ends where its engine takes too long, or recurses too deep",
+        title_fontsize="small",
+    )

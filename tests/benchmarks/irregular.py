@@ -1,6 +1,7 @@
 """A graph without any pattern: 10,000 random operations on 20 inputs, to one number and its gradient.
 
-Wide, an operation reads any of those before it; deep, only the latest. The end is the sum of what nobody reads.
+Wide, an operation reads any of those before it; deep, only the latest. The end is the sum of what nobody reads. No
+operation reads a number twice: an engine that knows that x - x is 0 would have nearly nothing left to compute, deep.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import math
 import random
 from typing import Any
 
+from . import symbolic
 from .job import Job, flat
 
 NODES, INPUTS, BOUND = 10_000, 20, 2.0
@@ -30,7 +32,7 @@ def operations(near: int) -> tuple[list[tuple[str, int, int]], list[int]]:
     data, steps, unread = starts(), [], set(range(INPUTS))
     for n in range(INPUTS, INPUTS + NODES):
         kind = rng.choice(["+", "+", "-", "-", "*", "*", "*", "tanh", "relu"])
-        x, y = (n - rng.randint(1, min(near, n)) for _ in range(2))
+        x, y = (n - back for back in rng.sample(range(1, min(near, n) + 1), 2))
         if kind in "+-*" and abs(operate(kind, data[x], data[y])) > BOUND:
             kind = "tanh"
         plain = {"tanh": math.tanh(data[x]), "relu": max(data[x], 0.0)}
@@ -78,3 +80,19 @@ def eager(near: str) -> Job:
         return out.data, [x.grad for x in inputs]
 
     return Job(run, lambda found: flat(*found))
+
+
+def symbols(near: str) -> Job:
+    import casadi
+
+    numbers, (steps, unread) = starts(), operations(NEAR[near])
+
+    def total(inputs: Any) -> Any:
+        nodes = casadi.vertsplit(inputs)
+        for kind, x, y in steps:
+            relu = kind == "relu"
+            nodes.append(symbolic.relu(nodes[x]) if relu else operate(kind, nodes[x], nodes[y]))
+        return sum(nodes[n] for n in unread)
+
+    f = symbolic.scalar_function(total, INPUTS)
+    return Job(lambda: f(numbers), symbolic.results)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from . import symbolic
 from .job import Job, apart, by_neuron, flat, jax_alone, torch_alone, with_start
 
 UNITS, STEPS, NIN, BATCH = 16, 20, 8, 32
@@ -192,3 +193,21 @@ def jitted() -> Job:
         lambda: jax.block_until_ready(work(weights, xs, target)),
         lambda found: flat(found[0], *by_neuron([found[1]])),
     )
+
+
+def symbols() -> Job:
+    import casadi
+
+    xs, target = sequences()
+
+    def loss(layers: Any, xs: Any, target: Any) -> Any:
+        (layer,) = layers
+        h = c = casadi.DM.zeros(BATCH, UNITS)
+        for x in casadi.horzsplit(xs, NIN):
+            z = casadi.horzsplit(symbolic.weighted(layer, casadi.horzcat(x, h)), UNITS)
+            f, a, s = (1.0 / (1.0 + casadi.exp(-gate)) for gate in z[:3])
+            c = f * c + a * casadi.tanh(z[3])
+            h = s * casadi.tanh(c)
+        return casadi.sumsqr(h - target) / (BATCH * UNITS)
+
+    return symbolic.gradients(start(), (xs.reshape(BATCH, -1), target), loss)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from . import symbolic
 from .job import Job, apart, by_neuron, flat, jax_alone, torch_alone, values, with_start
 
 
@@ -216,6 +217,21 @@ def jitted(net: Net) -> Job:
         return float(value)
 
     return Job(run, lambda value: [value, *flat(*by_neuron(pairs(parameters)))])
+
+
+def symbols(net: Net) -> Job:
+    import casadi
+
+    def loss(layers: Any, points: Any, labels: Any) -> Any:
+        *hidden, last = layers
+        h = points
+        for layer in hidden:
+            h = symbolic.relu(symbolic.weighted(layer, h))
+        margins = symbolic.relu(1.0 - labels * symbolic.weighted(last, h))
+        hinge = casadi.sum1(margins) / len(net.labels)
+        return hinge + net.penalty * sum(map(casadi.sumsqr, layers)) if net.penalty else hinge
+
+    return symbolic.descent(net.start, (net.points, net.labels), loss, net.rate)
 
 
 def pairs(parameters: Any) -> list[tuple[Any, Any]]:

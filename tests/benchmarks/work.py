@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from . import convolution, digits, gpt, irregular, lstm, mlp
+from . import convolution, digits, gpt, irregular, lstm, mlp, symbolic
 from .job import OURS, Job, flat, jax_alone, torch_alone, values
 
 # (a) the expression of micrograd's README -------------------------------------------------------------------------
@@ -69,6 +69,33 @@ def readme_jax() -> Job:
     jax = jax_alone()
     work = jax.jit(jax.value_and_grad(lambda a, b: expression(a, b, jax.nn.relu), argnums=(0, 1)))
     return Job(lambda: jax.block_until_ready(work(-4.0, 2.0)), lambda found: flat(found[0], *found[1]))
+
+
+def readme_casadi() -> Job:
+    g = symbolic.scalar_function(lambda a, b: expression(a, b, symbolic.relu), 1, 1)
+    return Job(lambda: g(-4.0, 2.0), symbolic.results)
+
+
+def readme_casadi_buffers() -> Job:
+    """It reads and writes memory that it was given once: no number is made a matrix of CasADi's."""
+    import casadi
+
+    x = casadi.SX.sym("x", 2)
+    g = expression(x[0], x[1], symbolic.relu)
+    inputs, value, slopes = (np.zeros(size) for size in (2, 1, 2))
+    buffers: Any
+    buffers, call = casadi.Function("g", [x], [g, casadi.gradient(g, x)]).buffer()
+    buffers.set_arg(0, inputs.data)
+    buffers.set_res(0, value.data)
+    buffers.set_res(1, slopes.data)
+    call.buffers = buffers  # it does not keep them alive by itself
+
+    def run() -> Any:
+        inputs[0], inputs[1] = -4.0, 2.0
+        call()
+        return value[0], slopes[0], slopes[1]
+
+    return Job(run)
 
 
 # Memory and depth -------------------------------------------------------------------------------------------------
@@ -148,12 +175,15 @@ JOBS: dict[str, dict[str, Callable[[], Job]]] = {
         "micrograd": partial(readme, "micrograd"),
         "torch": readme_torch,
         "jax": readme_jax,
+        "casadi": readme_casadi,
+        "casadi buffers": readme_casadi_buffers,
     },
     "compiled moons": {
         OURS: partial(mlp.compiled, MOONS),
         "NumPy": partial(mlp.handwritten, MOONS),
         "torch": partial(mlp.torch_eager, MOONS),
         "jax": partial(mlp.jitted, MOONS),
+        "casadi": partial(mlp.symbols, MOONS),
     },
     **{
         f"compiled gpt {length}": {
@@ -180,6 +210,7 @@ JOBS: dict[str, dict[str, Callable[[], Job]]] = {
             "NumPy": partial(digits.handwritten, dtype),
             "torch": partial(digits.torch_eager, dtype),
             "jax": partial(digits.jitted, dtype),
+            **({"casadi": digits.symbols} if dtype == "float64" else {}),  # it has no float32
         }
         for dtype in ("float64", "float32")
     },
@@ -189,12 +220,14 @@ JOBS: dict[str, dict[str, Callable[[], Job]]] = {
         "NumPy": convolution.handwritten,
         "torch": convolution.torch_eager,
         "jax": convolution.jitted,
+        "casadi": convolution.symbols,
     },
     "compiled convolution step": {
         OURS: convolution.ours_trained,
         "NumPy": convolution.handwritten_trained,
         "torch": convolution.torch_trained,
         "jax": convolution.jitted_trained,
+        "casadi": convolution.symbols_trained,
     },
     "compiled lstm": {
         OURS: lstm.ours,
@@ -202,11 +235,13 @@ JOBS: dict[str, dict[str, Callable[[], Job]]] = {
         "NumPy": lstm.handwritten,
         "torch": lstm.torch_eager,
         "jax": lstm.jitted,
+        "casadi": lstm.symbols,
     },
     **{
         f"compiled irregular {near}": {
             OURS: partial(irregular.ours, near),
             "eager": partial(irregular.eager, near),
+            "casadi": partial(irregular.symbols, near),
         }
         for near in irregular.NEAR
     },
