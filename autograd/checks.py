@@ -1,4 +1,4 @@
-"""Checks of what comes in: errors name whose argument it was, and what was received."""
+"""Checks of what comes in: errors name whose argument it was, and what was received, on one line."""
 
 from __future__ import annotations
 
@@ -48,6 +48,17 @@ def text(owner: str, name: str, x: Any) -> str:
     if not isinstance(x, str):
         raise TypeError(f"{owner} needs a str as {name}. Received: {x!r} ({type(x).__name__})")
     return x
+
+
+def one_line(text: str, longest: int = 40) -> str:
+    """A name as one line of text, cut where it is long, without what would move a terminal's cursor.
+
+    >>> one_line("a\\x1b[2J\\nb")
+    'a[2J b'
+    """
+    start = text[: 8 * longest]
+    shown = "".join(c for c in " ".join(start.split()) if c.isprintable())
+    return shown if len(shown) <= longest and start == text else shown[: longest - 3] + "..."
 
 
 def among(x: Any, names: Iterable[str | None]) -> bool:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from .checks import one_line
+
 
 class Scope:
     """The module in whose call a Value was recorded; scopes nest as the modules do."""
@@ -109,8 +111,12 @@ def record_lines(function: Callable[..., Any] | None = None) -> Any:
     return within(lines=True)(function) if function else within(lines=True)
 
 
+LONGEST = 100  # letters of a name in a message
+
+
 def name_of(x: Any) -> str:
-    return f"{x.label}={x.data:.6g}" if getattr(x, "label", "") else f"{float(x):.6g}"
+    label = one_line(getattr(x, "label", ""), LONGEST)
+    return f"{label}={x.data:.6g}" if label else f"{float(x):.6g}"
 
 
 def describe(op: Any, operands: Sequence[Any]) -> str:
@@ -125,7 +131,7 @@ def path(scope: Scope | None) -> str:
     while scope is not None:
         names.insert(0, scope.name)
         scope = scope.parent
-    return f", in {'.'.join(names)}" if names else ""
+    return f", in {one_line('.'.join(names), LONGEST)}" if names else ""
 
 
 def user_line() -> str:

@@ -16,7 +16,7 @@ import re
 from base64 import b64encode
 from collections.abc import Container, Sequence
 
-from .render import HasSource, layout
+from .render import NO_XML, HasSource, layout
 
 __all__: list[str] = []  # for the classes that display themselves
 
@@ -28,10 +28,10 @@ PYTHON = re.compile(rf"(\"[^\"\n]*\"|'[^'\n]*')|(#.*)|\b({'|'.join(keyword.kwlis
 
 
 def escaped(text: str, quote: bool = True) -> str:
-    """Text as HTML that shows it."""
+    """Text as HTML that shows it; what no page can hold becomes U+FFFD."""
     from html import escape  # whose table of entities takes a while to load
 
-    return escape(text, quote)
+    return escape(NO_XML.sub("\N{REPLACEMENT CHARACTER}", text), quote)
 
 
 def picture(dot: str | HasSource) -> str | None:

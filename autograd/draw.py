@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -36,9 +37,10 @@ from .levels import (
     title_of,
 )
 from .ops import Op
-from .render import FONT, measures_glyphs, write
+from .render import FONT, NO_XML, measures_glyphs, write
 from .selection import Node, Selection, all_of, between, neighbourhood
 from .value import NO_GRADIENT, Constant, Value, topological
+from .vector import Vector
 
 if TYPE_CHECKING:
     import graphviz
@@ -59,10 +61,16 @@ WILD = "#d7263d"  # nan and inf
 
 
 def escaped(text: str, longest: int = 40) -> str:
-    """A label as DOT text that shows it literally, on one line, cut where it is long."""
-    text = " ".join(str(text).split())
-    text = text if len(text) <= longest else text[: longest - 3] + "..."
-    return text.replace("\\", "\\\\").replace("&", "&amp;")
+    """A label as DOT text that shows it literally, on one line, cut where it is long.
+
+    What stands between < and > would be taken for markup, with pictures and links in it.
+    """
+    start = text[: 8 * longest]
+    shown = " ".join(NO_XML.sub("\N{REPLACEMENT CHARACTER}", start).split())
+    shown = shown if len(shown) <= longest and start == text else shown[: longest - 3] + "..."
+    for c, written in (("\\", "\\\\"), ("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
+        shown = shown.replace(c, written)
+    return shown
 
 
 def shown(x: Any, number_format: str) -> str:
@@ -106,11 +114,21 @@ def count_drawn(outputs: list[Value], unfold: bool) -> int:
     """How many boxes and circles the full picture would have, without making it."""
     count = 0
     leaves: set[Value] = set()
+    plain: dict[Any, int] = {}  # numbers in each Vector, which many may read
     for v in merged(outputs):
-        n = len(v.operands)
+        operands = v._x if v.op is ops.dot else v.operands
+        n = 2 * len(v._x[0]) + 1 if v.op is ops.dot else len(operands)
         count += 2 * n if unfold and v.op in (ops.dot, ops.sum_) else 2
-        count += sum(type(x) is float for x in v.operands)
-        leaves.update(x for x in v.operands if isinstance(x, Value) and not x.op)
+        for x in operands:
+            if type(x) is Vector:
+                if x not in plain:
+                    plain[x] = sum(type(y) is float for y in x)
+                    leaves.update(y for y in x if type(y) is not float and not y.op)
+                count += plain[x]
+            elif type(x) is float:
+                count += 1
+            elif not x.op:
+                leaves.add(x)
     return count + len(leaves)
 
 
@@ -258,8 +276,8 @@ def nearest(outputs: list[Value], n: int, kept: set[Value] | None = None) -> lis
     """The n inner nodes nearest to the outputs, of those that are kept."""
     found, ring = dict.fromkeys(v for v in outputs if v.op), [v for v in outputs if v.op]
     while ring and len(found) < n:
-        ring = [x for v in ring for x in v.operands if isinstance(x, Value) and x.op and x not in found]
-        ring = ring if kept is None else [x for x in ring if x in kept]
+        below = [x for v in ring for x in v.operands if isinstance(x, Value) and x.op and x not in found]
+        ring = [x for x in dict.fromkeys(below) if kept is None or x in kept]  # once: ways may be 2^n
         found.update(dict.fromkeys(ring))
     return list(found)[:n]
 
@@ -474,14 +492,14 @@ def draw_dot(root: Value, format: str = "svg", rankdir: str = "LR") -> graphviz.
     except ValueError as error:
         raise ValueError(f"format is one that Graphviz knows, such as svg. Received: {error}") from None
     for v, name in names.items():
-        label = "".join(f"\\{c}" if c in "{}|<>\\" else c for c in escaped(v.label).replace("\\\\", "\\"))
+        label = re.sub(r"[{}|]", r"\\\g<0>", escaped(v.label))  # they part the boxes of a record
         label = f"{label} | " if label else ""
         graph.node(name, label=f"{{ {label}data {v.data:.4f} | grad {float(v.grad):.4f} }}", shape="record")
         if v.op:
-            graph.node(name + v._op, label=escaped(v._op))
-            graph.edge(name + v._op, name)
+            graph.node(f"{name}op", label=escaped(v._op))
+            graph.edge(f"{name}op", name)
             for x in v._prev:
-                graph.edge(names[x], name + v._op)
+                graph.edge(names[x], f"{name}op")
     return graph
 
 

@@ -84,7 +84,7 @@ def contents(outputs: list[Value], title: str, level: str, max_nodes: int) -> di
         return None if part is None else -1 - part.number if isinstance(part, Box) else index[part]
 
     fits = [k for k in range(len(LEVELS)) if count_shown(root, k) <= AT_A_GLANCE] or [len(LEVELS) - 1]
-    return {
+    found = {
         "title": title,
         "note": graph.note,
         "levels": LEVELS,
@@ -131,6 +131,9 @@ def contents(outputs: list[Value], title: str, level: str, max_nodes: int) -> di
             for b in root.boxes()
         ],
     }
+    for box in [*root.boxes()]:
+        box.parent = None  # boxes that know each other would keep the graph until the collector comes
+    return found
 
 
 def kind_of(n: Node) -> Any:
@@ -167,9 +170,7 @@ def page(data: dict[str, Any], theme: str, folder: Path = FOLDER, name: str = "e
     policy += "; base-uri 'none'; form-action 'none'"
     pieces = {
         "policy": policy,
-        "title": display.escaped(
-            data["title"].encode("utf-8", "replace").decode()
-        ),  # half a surrogate pair is no text
+        "title": display.escaped(data["title"]),
         "theme": theme,
         "style": style,
         "script": script,

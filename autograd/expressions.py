@@ -9,6 +9,7 @@ from __future__ import annotations
 import keyword
 import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -54,9 +55,11 @@ def python_number(x: float, number_format: str) -> Part:
 
 def python_name(label: str) -> str:
     """A label that looks like a name or a path stays; else what is no letter becomes an underscore."""
-    if PATH.fullmatch(label) and not keyword.iskeyword(label):
+    label = unicodedata.normalize("NFKC", label)  # as Python reads names: 𝐱 and x are the same
+    name = "".join(c if f"_{c}".isidentifier() else "_" for c in label)
+    if PATH.fullmatch(label) and name.isidentifier() and not any(map(keyword.iskeyword, label.split("."))):
         return label
-    name = re.sub(r"\W+", "_", label)
+    name = re.sub("__+", "_", name)
     return name if name.isidentifier() and not keyword.iskeyword(name) else f"_{name}"
 
 
@@ -70,6 +73,7 @@ AROUND = {"sqrt": r"\sqrt{%s}", "cbrt": r"\sqrt[3]{%s}", "abs": r"\left|%s\right
 GREEK = {"alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "kappa", "lambda", "mu", "nu", "xi",
          "pi", "rho", "sigma", "tau", "phi", "chi", "psi", "omega"}  # fmt: skip
 ESCAPES = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+ESCAPES |= {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"}  # older fonts lack them
 ESCAPES |= {c: "\\" + c for c in "{}$&#_%"}
 
 
@@ -120,8 +124,8 @@ def latex_text(text: str) -> str:
 
 def latex_name(label: str) -> str:
     """A letter, a Greek one, with a number as index; a longer word upright; anything else as text."""
-    found = re.fullmatch(r"(.*?)_?((?:\[\d+\])+|\d+)?", label, re.DOTALL)
-    stem, index = (found[1], found[2] or "") if found else (label, "")
+    found = re.fullmatch(r"(.*?)_?((?:\[\d+\])+|\d+)?", label, re.DOTALL) if len(label) < 200 else None
+    stem, index = (found[1], found[2] or "") if found else ("", "")
     if not stem or not re.fullmatch(r"[A-Za-z][\w.]*", stem, re.ASCII):
         return rf"\text{{{latex_text(label)}}}"
     word = stem if len(stem) == 1 else rf"\{stem}" if stem in GREEK else rf"\mathrm{{{latex_text(stem)}}}"
@@ -183,7 +187,7 @@ class Formula:
 def applied(op: Any, operands: list[Part]) -> tuple[str, list[Part]]:
     """The name of an operation, with its operands; one that was made by hand is known by its sign."""
     if isinstance(op, Op):
-        return op.name, operands
+        return python_name(op.name), operands
     power = re.fullmatch(r"\*\*(-?)(\d+\.?\d*)", op.symbol)
     if power and len(operands) == 1:
         return "pow", [*operands, (power[1] + power[2], NEGATION if power[1] else ATOM)]

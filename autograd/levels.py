@@ -56,7 +56,7 @@ def chain(scope: Scope | None) -> list[Scope]:
 
 def natural(scope: Scope) -> list[Any]:
     """Sorts neurons.10 behind neurons.9."""
-    name = [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", scope.name)]
+    name = [float(part) if part.isdecimal() else part for part in re.split(r"(\d+)", scope.name)]
     return [*name, getattr(scope, "number", 0)]
 
 
@@ -106,7 +106,9 @@ def parameters(outputs: Sequence[Value]) -> dict[Value, Scope]:
                 owner = v.scope
                 if v.op is not ops.dot:
                     named = [
-                        s for s in chain(v.scope) if x.label.startswith(str(getattr(s, "path", "\0")) + ".")
+                        s
+                        for s in chain(v.scope)
+                        if x.label.startswith((str(getattr(s, "path", "")) or "\0") + ".")
                     ]
                     if not named:
                         continue
@@ -433,20 +435,28 @@ def parted(inner: Sequence[Value], home: dict[Value, Any]) -> dict[Value, tuple[
     the modules between. Groups are put into an order, and the graph is read in rounds through it: a value that needs a
     later group belongs to the next round. Arrows then lead from round to round, or forward within one.
     """
-    reads: dict[Any, dict[Any, None]] = {}
-    for v in inner:
-        found = reads.setdefault(home[v], {})
-        for x in v.operands:
-            if x in home and home[x] is not home[v]:
-                found[home[x]] = None
+    reads: dict[Any, dict[Any, None]] = {home[v]: {} for v in inner}
+    for part, target in dict.fromkeys((part, home[v]) for v in inner for part in sources(v)):
+        for x in part if type(part) is Vector else (part,):
+            if x in home and home[x] is not target:
+                reads[target][home[x]] = None
     waiting = in_circles(reads)
     if not waiting:
         return {v: (home[v], 0) for v in inner}
     order = by_depth(inner, home)
-    rounds: dict[Value, int] = {}
+    rounds: dict[Any, int] = {}
     for v in inner:
-        here = order[home[v]]
-        rounds[v] = max((rounds[x] + (order[home[x]] > here) for x in v.operands if x in rounds), default=0)
+        here, rounds[v] = order[home[v]], 0
+        for part in sources(v):
+            key = (part, here)  # many read one Vector
+            if type(part) is not Vector:
+                found = rounds[part] + (order[home[part]] > here) if part in rounds else 0
+            elif key in rounds:
+                found = rounds[key]
+            else:
+                read = (rounds[x] + (order[home[x]] > here) for x in part if x in rounds)
+                found = rounds[key] = max(read, default=0)
+            rounds[v] = max(rounds[v], found)
     return {v: (home[v], rounds[v] if home[v] in waiting else 0) for v in inner}
 
 

@@ -115,7 +115,7 @@ def install(op: Op) -> None:
     if op.variadic:
         return
     for name in (op.name, *op.aliases):
-        if name in RESERVED:
+        if name in RESERVED or name[:2] == "__":
             raise ValueError(f"an op named {name!r} would hide Value.{name}; choose another name")
     general: Any = lambda self, *more, **named: op(self, *more, **named)
     fast = general

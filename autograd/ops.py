@@ -122,9 +122,11 @@ class Op:
             if not isinstance(parameters, int):
                 raise TypeError(f"op {name!r} needs an int as parameters. Received: {parameters!r:.60}")
             self.parameters = parameters or len(self.defaults)
-        self.numpy = numpy or (
-            f"{'np.' * hasattr(np, name)}{name}({', '.join(f'{{{i}}}' for i in range(len(rules)))})"
-        )
+        theirs = vars(np).get(name)
+        known = isinstance(theirs, np.ufunc) and theirs.nin == len(rules)
+        places = ", ".join(f"{{{i}}}" for i in range(len(rules)))
+        self.numpy = numpy or f"{'np.' * known}{name}({places})"
+        self.spelled = bool(numpy)  # a name alone does not say that NumPy means the same by it
         self.domain = intervals(name, domain, len(rules))
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
@@ -446,6 +448,12 @@ def shared_by_the_largest(g: Any, out: Any, *xs: Any) -> list[Any]:
     return [g * div(tie, count) for tie in ties]
 
 
+def along(g: Any, out: Any, *xs: Any) -> list[Any]:
+    """g times the unit vector in the direction of xs, which has length out; 0 where that is 0."""
+    length = where(out, out, 1.0)
+    return [g * div(x, length) for x in xs]
+
+
 def vector(name: str, text: str, formula: Callable[..., float], rule: Rule, **more: Any) -> Op:
     return op(name, text, formula, rule, variadic=True, **more)
 
@@ -457,8 +465,7 @@ mean = vector("mean", "(x1 + ... + xn) / n", average,
 prod = vector("prod", "x1 * x2 * ...", lambda *xs: reduce(operator.mul, xs, 1.0),
               lambda g, out, *xs: products_of_others(g, xs), glyph="Π", neutral=1.0,
               numpy="{0}.prod(axis=-1)")
-norm = vector("norm", "(x1^2 + x2^2 + ...)^(1/2)", math.hypot,
-              lambda g, out, *xs: [g * div(x, where(out, out, 1.0)) for x in xs], neutral=0.0, numpy="norm({0})")
+norm = vector("norm", "(x1^2 + x2^2 + ...)^(1/2)", math.hypot, along, neutral=0.0, numpy="norm({0})")
 logsumexp = vector("logsumexp", "ln(e^x1 + e^x2 + ...)", log_sum_exp,
                    lambda g, out, *xs: shares(g, [exp(x - out) for x in xs]), neutral=-inf, numpy="logsumexp({0})")
 largest = vector("largest", "the largest of x1, x2, ...; a tie shares the gradient", top, shared_by_the_largest,

@@ -140,6 +140,8 @@ class Graph:
             found = gains.get(new)
             if found is None:
                 new.operands, new.partials = [stand.get(x, x) for x in old.operands], old.partials
+                if len(new.operands) > MANY:
+                    merge_parts(new)
                 continue
             for x, d in zip(old.operands, old.partials, strict=True):
                 if isinstance(x, Node) and stand[x] is not new and d is not None:
@@ -147,6 +149,15 @@ class Graph:
         for node, handed in gains.items():
             node.operands, node.partials = [*handed], tuple(handed.values())
         return [*dict.fromkeys(stand.values())]
+
+
+def merge_parts(node: Node) -> None:
+    """Make each Part that a node reads one operand of it, however often it is read."""
+    read: dict[Any, set[Any]] = {}  # the local gradients, by Part, or by position for whatever else
+    for i, (x, d) in enumerate(zip(node.operands, node.partials, strict=True)):
+        read.setdefault(x if isinstance(x, Part) else i, set()).add(d)
+    node.operands = [node.operands[x] if isinstance(x, int) else x for x in read]
+    node.partials = tuple(found.pop() if len(found) == 1 else None for found in read.values())
 
 
 def fits(nodes: list[Node], most: int) -> bool:

@@ -96,13 +96,17 @@ def named(which: Any, option: str, among: Iterable[Value]) -> list[Value]:
     return found
 
 
+COUNTED = 1_000_000_000  # ways, at most: n squarings after each other have 2^n
+
+
 def leading(below: Mapping[Any, Sequence[Any]], starts: Iterable[Any], ends: Iterable[Any]) -> dict[Any, int]:
-    """What lies on a way from a start to an end, the ends included, with the number of ways from the starts to it."""
+    """What lies on a way from a start to an end, the ends included, with the number of ways from the starts to it, up
+    to `COUNTED`."""
     ways: dict[Any, int] = dict.fromkeys(starts, 1)
     for v, operands in below.items():
         count = sum(ways.get(x, 0) for x in operands)
         if count:
-            ways[v] = ways.get(v, 0) + count
+            ways[v] = min(ways.get(v, 0) + count, COUNTED)
     needed = {v for v in ends if v in ways}
     for v in reversed(below):
         if v in needed:
@@ -201,13 +205,14 @@ def between(outputs: list[Value], path: Any, unfold: bool) -> Selection:
         [made[v] for v in ends],
     )
     count = sum(ways[made[v]] for v in ends)
+    paths = counted(count, "path") if count < COUNTED else f"at least {COUNTED:,} paths"
     source, target = (v.label or ("the output" if v in outputs else "a node") for v in (starts[0], ends[0]))
     return Selection(
         ends,
         [node for node in nodes if node in ways],
         parameters(outputs),
         set(kept),
-        note=f"from {source} to {target}: {counted(count, 'path')}",
+        note=f"from {source} to {target}: {paths}",
     )
 
 

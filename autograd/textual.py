@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from .checks import one_line
 from .context import Scope
 from .draw import check_options, coarser, count_drawn, gradient_of, outputs_of, settings_of
 from .levels import Group, Recorded, chain, full_name, natural, sign, step_of, title_of
@@ -15,12 +16,6 @@ from .selection import Node, all_of
 from .value import Constant, Value
 
 __all__ = ["mermaid", "tree"]
-
-
-def one_line(text: str, longest: int = 40) -> str:
-    """A label on one line, cut where it is long, without what would move a terminal's cursor."""
-    text = "".join(c for c in " ".join(text.split()) if c.isprintable())
-    return text if len(text) <= longest else text[: longest - 3] + "..."
 
 
 def operation(node: Node, number_format: str) -> str:

@@ -172,7 +172,9 @@ class Value:
     def backward(self, gradient: Any = 1.0, create_graph: bool = False) -> None:
         """Add d self / d leaf to the `grad` of every leaf, and set the `grad` of every node on the way.
 
-        `gradient` is what self starts from. With `create_graph` the gradients are Values, recorded in their turn.
+        `gradient` is what self starts from. With `create_graph` the gradients are Values, recorded in their turn; they
+        refer to the nodes that bear them, so that such a graph is freed when the garbage collector comes.
+        `autograd.gradient` has no such circle.
 
         >>> x = Value(3.0)
         >>> (x * x * x).backward(create_graph=True)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .checks import among, nonnegative, size, text
+from .checks import among, nonnegative, one_line, size, text
 from .module import Module
 from .saving import format_of
 
@@ -110,7 +110,7 @@ class Best:
         kind = text(owner, "monitor", monitor).removeprefix("val_")
         if mode == "auto" and kind not in HIGHER + LOWER:
             raise ValueError(
-                f"{owner} needs mode='min' or 'max' to know which {monitor} is better. Received: mode='auto'"
+                f"{owner} needs mode='min' or 'max' to know which {one_line(monitor)} is better. Received: mode='auto'"
             )
         self.owner, self.monitor = owner, monitor
         self.min_delta = nonnegative(owner, "min_delta", min_delta)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from io import StringIO
 from typing import Any
 
 import numpy as np
+
+from .checks import one_line
 
 # Apart for the colour-blind (M. Okabe, K. Ito, 2008), and in grey by their hatches or the way they are dashed.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00")
@@ -26,6 +28,13 @@ def axes(ax: Any, height: float, width: float = 6.4) -> Any:
     except ImportError:
         raise ImportError('a plot needs matplotlib: pip install "neurongrad[plot]"') from None
     return pyplot.subplots(figsize=(width, height), layout="constrained")[1]
+
+
+def literal(texts: Iterable[Any]) -> None:
+    """Show texts of matplotlib as they stand: a name may have dollar signs, or what TeX would carry out."""
+    for text in texts:
+        text.set_usetex(False)
+        text.set_parse_math(False)
 
 
 def svg(draw: Callable[[Any], Any]) -> str | None:
@@ -79,7 +88,8 @@ def bars(
         ax.annotate(
             note, place, xycoords=where, xytext=(4, 0), textcoords="offset points", va="center", size="small"
         )
-    ax.set_yticks(range(len(rows)), [*rows])
+    ax.set_yticks(range(len(rows)), [one_line(name) for name in rows])
+    literal(ax.get_yticklabels())
     ax.set_ylim(len(rows) - 0.5, -0.5)
     if end is None:
         ax.margins(x=0.15)  # for the notes
@@ -123,8 +133,9 @@ def ridges(title: str, unit: str, rows: Mapping[str, Sequence[float]], bins: int
         )
         note = [f"{x.mean():.2g} ± {x.std():.2g}"] if x.size else []
         note += [f"{len(rows[name]) - x.size:,} inf or nan"] if x.size < len(rows[name]) else []
-        labels.append("\n".join([name, ", ".join(note)]))
+        labels.append("\n".join([one_line(name), ", ".join(note)]))
     ax.set_yticks([len(rows) - 0.6 - i for i in range(len(rows))], labels)
+    literal(ax.get_yticklabels())
     ax.tick_params(axis="y", length=0)
     ax.set_ylim(-0.05, len(rows))
     ax.set_title(title, loc="left")
@@ -163,13 +174,13 @@ def regions(
 def heat(matrix: Any, rows: Sequence[str], columns: Sequence[str], most: float, ax: Any) -> Any:
     """A matrix as squares, from white for 0 to dark blue for `most`, with a name for each row and column."""
     m, n = matrix.shape
+    rows, columns = [*map(one_line, rows)], [*map(one_line, columns)]
     ax = axes(ax, 1.5 + min(max(0.4 * m, 2.0), 10.0), 2.5 + min(max(0.4 * n, 2.0), 12.0))
     ax.imshow(matrix, cmap="Blues", vmin=0.0, vmax=most, interpolation="nearest")
     slanted = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if max(map(len, columns)) > 2 else {}
     ax.set_xticks(range(n), columns, **slanted)
     ax.set_yticks(range(m), rows)
-    for label in (*ax.get_xticklabels(), *ax.get_yticklabels()):
-        label.set_parse_math(False)  # a token may be a dollar sign
+    literal((*ax.get_xticklabels(), *ax.get_yticklabels()))
     return ax
 
 
@@ -208,7 +219,7 @@ def tiles(
     ax.plot(*zip(*frames, strict=True), color="black", lw=0.8)
     ax.set(xlim=(-0.1, across[-1] + 0.1), ylim=(down[-1] + 0.1, -GAP), aspect="equal")
     ax.set_axis_off()
-    ax.set_title(title, loc="left")
+    literal([ax.set_title(one_line(title, 100), loc="left")])
     ax.figure.colorbar(mesh, ax=ax, shrink=0.8)
     return ax
 

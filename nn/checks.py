@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from autograd.checks import among as among
 from autograd.checks import function as function
+from autograd.checks import one_line as one_line
 from autograd.checks import text as text
 from autograd.checks import whole
 from autograd.ops import number
@@ -53,6 +55,13 @@ def share(owner: str, name: str, x: Any) -> float:
     if not 0.0 <= value <= 1.0:
         raise ValueError(f"{owner} needs {name} from 0 to 1. Received: {name}={value:g}")
     return value
+
+
+def listed(names: Sequence[str], most: int = 10) -> str:
+    """The first of these names, whatever is in them, and how many more there are."""
+    rest = len(names) - most
+    shown = [one_line(name, 100) for name in names[:most]]
+    return ", ".join(shown) + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def is_list(xs: Any) -> bool:

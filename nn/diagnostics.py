@@ -16,7 +16,7 @@ from autograd.value import NO_GRADIENT, Value
 
 from . import activations
 from .charts import bars
-from .checks import entries, nonnegative, real
+from .checks import entries, listed, nonnegative, real
 from .containers import Sequential
 from .module import Module, contents, in_use, watching, wrong_size
 from .neuron import IDENTITY, MLP, PRELU, Layer, Neuron
@@ -67,9 +67,8 @@ class DeadUnits(Report):
         return [("layer", "units", "dead", "share"), *shown]
 
     def __repr__(self) -> str:
-        dead = self.total.dead
-        more = f" and {len(dead) - SHOWN:,} more" if len(dead) > SHOWN else ""
-        return "\n".join([super().__repr__(), *([f"dead: {', '.join(dead[:SHOWN])}{more}"] if dead else [])])
+        dead = listed(self.total.dead, SHOWN)
+        return "\n".join([super().__repr__(), *([f"dead: {dead}"] if dead else [])])
 
     def plot(self, ax: Any = None) -> Any:
         """The share of dead units in each layer, as bars on matplotlib axes, which are returned."""

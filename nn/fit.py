@@ -28,7 +28,7 @@ from autograd.ops import mean, number
 from autograd.value import NO_GRADIENT, Value
 
 from .callbacks import Callback, as_callback
-from .checks import among, entries, size
+from .checks import among, entries, one_line, size
 from .data import DataLoader, as_array, kind_of, samples
 from .embedding import Embedding
 from .history import History
@@ -297,7 +297,7 @@ class Run:
             )
         if state["schedule"] != type(self.schedule).__name__:
             raise ValueError(
-                f"fit needs the schedule that it had before the break, {state['schedule']}."
+                f"fit needs the schedule that it had before the break, {one_line(str(state['schedule']))}."
                 f" Received: {type(self.schedule).__name__}"
             )
         ours, theirs = (

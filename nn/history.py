@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from .checks import entries, real
+from .checks import entries, one_line, real
 
 SHOWN = 8  # epochs in the table, from its beginning and its end
 
@@ -94,7 +94,7 @@ class History(Mapping[str, list[float]]):
         if not self.epochs:
             return "History of no epoch" + ", interrupted" * self.interrupted
         n, names = len(self.epochs), [*self]
-        table = [["epoch", *names]]
+        table = [["epoch", *map(one_line, names)]]
         table += [[str(i + 1), *[shown(self[name][i]) for name in names]] for i in range(n)]
         if n > SHOWN:
             table[1 + SHOWN // 2 : -SHOWN // 2] = [["..."] * len(table[0])]

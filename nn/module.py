@@ -17,7 +17,7 @@ from autograd.value import NO_GRADIENT, Constant, Value
 from autograd.vector import Vector
 
 from .activations import Activation
-from .checks import entries, function, is_list, text
+from .checks import entries, function, is_list, one_line, text
 
 if TYPE_CHECKING:
     from .summary import Summary
@@ -204,7 +204,8 @@ class Module(metaclass=Naming):
 
     def __repr__(self) -> str:
         own = [x for x in contents(self, deep=False) if isinstance(x, Module) and x is not self]
-        return f"{type(self).__name__} of [{', '.join(map(repr, own))}]" if own else self._title()
+        shown = f"{type(self).__name__} of [{', '.join(map(repr, own))}]" if own else self._title()
+        return one_line(shown, len(shown))
 
     def _repr_html_(self) -> str | None:
         """How a notebook shows it, beside the text of `repr`: as its summary."""
@@ -216,7 +217,8 @@ class Module(metaclass=Naming):
 
     def _named(self) -> str:
         """The same, after its path inside a model: `layers.0: Layer(2, 16)`."""
-        return f"{self._path}: {self._title()}" if self._path else self._title()
+        shown = f"{self._path}: {self._title()}" if self._path else self._title()
+        return one_line(shown, len(shown))
 
     def _enter(self, now: Context) -> Context:
         """The context of a call out of `now`: the scope is the same one in every call from the same place."""

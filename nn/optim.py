@@ -27,7 +27,7 @@ from autograd.formulas import quotient
 from autograd.ops import sign
 from autograd.value import NO_GRADIENT, Value
 
-from .checks import is_list, nonnegative, real
+from .checks import is_list, nonnegative, one_line, real
 
 Update = TypeVar("Update", bound=Callable[..., Any])
 Floats = NDArray[np.float64]
@@ -225,7 +225,8 @@ class Optimizer:
         wrong = sorted(key for key in needed | given if needed.get(key) != given.get(key))
         if wrong:
             ours, theirs = (
-                ", ".join(f"{key}: {side.get(key, 'none')}" for key in wrong) for side in (needed, given)
+                ", ".join(one_line(f"{key}: {side.get(key, 'none')}", 100) for key in wrong)
+                for side in (needed, given)
             )
             raise ValueError(f"{name} needs a state with (names and shapes) {ours}. Received: {theirs}")
         numbers = {key: like(name, key, state[key], getattr(self, key)) for key in settings}

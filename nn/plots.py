@@ -19,9 +19,9 @@ from autograd import compile, value_and_grad
 from autograd.value import NO_GRADIENT, Value
 
 from .activations import get
-from .charts import COLOURS, DASHES, MARKERS, axes, heat, regions, ridges, tiles
+from .charts import COLOURS, DASHES, MARKERS, axes, heat, literal, regions, ridges, tiles
 from .charts import bars as bars  # for the reports of `diagnostics`
-from .checks import entries, real, size
+from .checks import entries, listed, one_line, real, size
 from .convolution import Convolution
 from .metrics import numbers
 from .module import Module, contents, in_use
@@ -50,11 +50,11 @@ def activation(f: Any, low: float = -5.0, high: float = 5.0, derivative: bool = 
     xs, both = points(low, high, kind.kinks or ()), value_and_grad(lambda x: kind.function(x))
     ys = np.array([(math.nan, math.nan) if math.isnan(x) else both(x) for x in xs.tolist()])
     ax = axes(ax, 4.0)
-    for k, name in enumerate([kind.name, "its derivative"][: 2 if derivative else 1]):
+    for k, name in enumerate([one_line(kind.name), "its derivative"][: 2 if derivative else 1]):
         ax.plot(xs, ys[:, k], color=COLOURS[k], ls=DASHES[k], lw=2.0, label=name)
-    ax.set_title(kind.formula or kind.name, loc="left", parse_math=False)
+    title = ax.set_title(one_line(kind.formula or kind.name, 100), loc="left")
     ax.set_xlabel("x")
-    ax.legend()
+    literal([title, *ax.legend().get_texts()])
     ax.grid(color="0.85", lw=0.5)
     ax.spines[["top", "right"]].set_visible(False)
     return ax
@@ -167,7 +167,7 @@ def history(history: Any, ax: Any = None, names: Sequence[str] | None = None) ->
     for name in names:
         if name not in [*history]:
             raise ValueError(
-                f"history needs {name!r} to be among its names. Received: {', '.join(history) or 'none'}"
+                f"history needs {name!r} to be among its names. Received: {listed([*history]) or 'none'}"
             )
     rows = {name: numbers("history", [math.nan if x is None else x for x in history[name]]) for name in names}
     shapes = {row.shape for row in rows.values()}
@@ -180,10 +180,10 @@ def history(history: Any, ax: Any = None, names: Sequence[str] | None = None) ->
     for k, (name, row) in enumerate(rows.items()):
         style = {"color": COLOURS[k % len(COLOURS)], "ls": DASHES[k % len(DASHES)]}
         dots = {"marker": MARKERS[k % len(MARKERS)], "ms": 4} if len(row) <= 30 or np.isnan(row).any() else {}
-        ax.plot(range(1, len(row) + 1), row, lw=2.0, label=name, **style, **dots)
+        ax.plot(range(1, len(row) + 1), row, lw=2.0, label=one_line(name), **style, **dots)
     ax.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     ax.set_xlabel("epoch")
-    ax.legend()
+    literal(ax.legend().get_texts())
     ax.spines[["top", "right"]].set_visible(False)
     return ax
 

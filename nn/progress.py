@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from .callbacks import Callback
+from .checks import one_line
 from .history import shown
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ def line_of(run: Run) -> str:
     """`epoch  3/20  loss 0.4312  val_loss 0.5121  1.3 s`, of the epoch just past."""
     row, seconds = run.history.epochs[-1], run.history.seconds[-1]
     epoch = f"epoch {len(run.history.epochs):>{len(str(run.epochs))}}/{run.epochs}"
-    return "  ".join([epoch, *(f"{name} {shown(x)}" for name, x in row.items()), f"{seconds:.1f} s"])
+    return "  ".join(
+        [epoch, *(f"{one_line(name)} {shown(x)}" for name, x in row.items()), f"{seconds:.1f} s"]
+    )
 
 
 def ending(run: Run) -> str:

@@ -1,9 +1,10 @@
 """Saving and loading: a model's numbers as NumPy arrays, and a file from which training resumes exactly.
 
-A file holds numbers and text, never code: nothing in it is carried out when it is read. Sizes, activations and the
-like are not in it; the program that makes the model says them. The formats: `.npz`, NumPy's own, or `.safetensors`,
-where that package is installed. Both hold the arrays of `state_arrays` as `model/<name>`, beside those of the optimiser
-and the schedule, and one text in JSON for all the rest.
+A file holds numbers and text, never code: nothing in it is carried out when it is read, a pickle in it is refused, and
+it takes no more memory than it has bytes. So a stranger's file is safe to load, as a pickle of a model is not. Sizes,
+activations and the like are not in it; the program that makes the model says them. The formats: `.npz`, NumPy's own,
+or `.safetensors`, where that package is installed. Both hold the arrays of `state_arrays` as `model/<name>`, beside
+those of the optimiser and the schedule, and one text in JSON for all the rest, names that no file should have included.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ import numpy as np
 from autograd.files import path_of, replace
 from autograd.value import Value
 
+from .checks import listed, one_line
 from .module import Module
 
 FORMAT, VERSION = "neurongrad", 1
 ARRAY, TUPLE = "__array__", "__tuple__"  # where these stand, the text speaks of what JSON does not know
-SHOWN = 10  # how many names of each kind an error lists
 Named = Sequence[tuple[str, Value]]
 
 
@@ -92,11 +93,6 @@ def assignment(owner: str, model: Module, arrays: Mapping[str, Any]) -> Callable
                 v.data = x
 
     return assign
-
-
-def listed(names: Sequence[str]) -> str:
-    rest = len(names) - SHOWN
-    return ", ".join(names[:SHOWN]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def numbers_of(values: Any) -> Any:
@@ -196,8 +192,11 @@ def save(
     True
     """
     write, _ = format_of(path)
-    arrays = {f"model/{name}": array for name, array in state_arrays(model).items()}
+    arrays: dict[str, Any] = {}
+    own = pack(state_arrays(model), "model", arrays)
     content: dict[str, Any] = {"format": FORMAT, "version": VERSION, "model": model._title()}
+    if others := {name: at for name, at in own.items() if at[ARRAY] != f"model/{name}"}:
+        content["others"] = others
     for name, part in (("optimizer", optimizer), ("schedule", schedule)):
         if part is not None:
             content[name] = {
@@ -224,7 +223,8 @@ def load(
     assign = None
     if model is not None:
         own = {key.removeprefix("model/"): x for key, x in arrays.items() if key.startswith("model/")}
-        assign = assignment(f"load, reading {name} with {content.get('model')},", model, own)
+        own |= content.get("others", {})
+        assign = assignment(f"load, reading {name} with {one_line(content['model'])},", model, own)
     parts = {"schedule": schedule, "optimizer": optimizer}  # in this order: the optimizer's lr is its own
     states = [(part, state_in(name, content, what, part)) for what, part in parts.items() if part is not None]
     before = [(part, part.state_dict()) for part, _ in states]
@@ -254,7 +254,7 @@ def state_in(path: str, content: dict[str, Any], name: str, part: Any) -> Any:
     if found is None or found["kind"] != kind:
         raise ValueError(
             f"load needs a file with the state of this {name}, {kind}."
-            f" Received: {path} with {'none' if found is None else found['kind']}"
+            f" Received: {path} with {'none' if found is None else one_line(found['kind'])}"
         )
     return found["state"]
 
@@ -270,6 +270,7 @@ def contents_of(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str,
         written = content["format"], content["version"]
         if written == (FORMAT, VERSION):
             content = unpack(content, arrays)
+            check_form(content)
     except ImportError:
         raise
     except Exception as error:  # whatever the readers make of damaged bytes
@@ -280,20 +281,30 @@ def contents_of(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str,
     if written != (FORMAT, VERSION):
         raise ValueError(
             f"load reads {FORMAT} files of version {VERSION}: use the release of neurongrad that wrote this one."
-            f" Received: {name}, a {written[0]} file of version {written[1]}"
+            f" Received: {name}, a {one_line(str(written[0]))} file of version {one_line(str(written[1]))}"
         )
     return content, arrays
 
 
+def check_form(content: dict[str, Any]) -> None:
+    """An error where a part is not what `save` makes of it."""
+    parts = [content[name] for name in ("optimizer", "schedule") if name in content]
+    texts = [content["model"], *(part["kind"] for part in parts)]
+    dicts = [content["extra"], content.get("others", {}), *(part["state"] for part in parts)]
+    if not all(isinstance(x, str) for x in texts) or not all(isinstance(x, dict) for x in dicts):
+        raise TypeError("its parts are not those that were saved")
+
+
 # What JSON does not know: arrays, which are kept apart, and tuples --------------------------------------------------
+
+# Paths that may name a file, should somebody unpack the archive: short, and within the folder in which they stand.
+MEMBER = re.compile(r"(?=.{1,200}$)[\w \[\]-][\w .\[\]-]*(/[\w \[\]-][\w .\[\]-]*)*")
 
 
 def pack(x: Any, path: str, arrays: dict[str, Any]) -> Any:
     """x for JSON; arrays in it go to `arrays`, under their path if that is possible."""
     if isinstance(x, np.ndarray) and x.dtype.kind in "biuf" and x.dtype.itemsize <= 8:
-        name = (
-            path if path not in arrays and path.isprintable() else f"array/{len(arrays)}"
-        )  # it will name a file
+        name = path if MEMBER.fullmatch(path) and path not in arrays else f"array/{len(arrays)}"
         arrays[name] = x
         return {ARRAY: name}
     if isinstance(x, np.generic):
@@ -336,6 +347,9 @@ def to_npz(text: str, arrays: Mapping[str, Any]) -> bytes:
 
 def from_npz(data: bytes) -> tuple[str, dict[str, Any]]:
     with np.load(io.BytesIO(data), allow_pickle=False) as file:
+        members = file.zip.infolist()
+        if len({*file.files}) < len(members) or sum(member.file_size for member in members) > len(data):
+            raise ValueError("it is compressed, or has two members of one name")  # savez does neither
         arrays = {name: file[name] for name in file.files}
     return arrays.pop("text").tobytes().decode(), arrays
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from autograd.value import Value
 
-from .checks import among, nonnegative, positive, real, size
+from .checks import among, nonnegative, one_line, positive, real, size
 from .optim import Optimizer
 
 
@@ -69,7 +69,7 @@ class Schedule:
         if ours["schedule"] != str(state.get("schedule")) or ours.keys() != state.keys():
             raise ValueError(
                 f"{type(self).__name__} needs a state of {ours['schedule']} with {sorted(ours)}."
-                f" Received: {state.get('schedule')} with {sorted(state)}"
+                f" Received: {one_line(str(state.get('schedule')))} with {sorted(state)}"
             )
         ours.pop("schedule")
         try:

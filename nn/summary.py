@@ -9,12 +9,13 @@ from autograd.value import Value
 
 from . import activations
 from .activations import Activation
-from .checks import shape
+from .checks import one_line, shape
 from .containers import Sequential
 from .module import Module, contents, in_use, watching
 from .neuron import Layer, Neuron
 
 HEAD = ("layer", "kind", "inputs -> outputs", "activation", "weights", "biases", "parameters", "frozen")
+LONGEST = 100  # letters in a cell of the text
 LEFT = ("layer", "kind", "activation")
 
 
@@ -112,11 +113,12 @@ def summary(model: Module, x: Any = None, *more: Any) -> Summary:
     cells = [[row[i] for i in shown] for row in cells]
     hidden = max(layers - 1, 0)
     depth = f"depth: {hidden} hidden layer{'' if hidden == 1 else 's'}"
-    return Summary("\n".join([model._title(), *table(cells, LEFT), depth]), rows, cells)
+    return Summary("\n".join([one_line(model._title(), LONGEST), *table(cells, LEFT), depth]), rows, cells)
 
 
 def table(rows: Sequence[Sequence[str]], left: Iterable[str]) -> list[str]:
     """Rows of cells as lines; the first row names the columns, and those in `left` are set to the left."""
+    rows = [[one_line(cell, LONGEST) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     aligned = [
         [

@@ -15,6 +15,7 @@ import numpy as np
 from autograd.value import Value
 
 from .attention import MultiHeadAttention
+from .checks import listed, one_line
 from .convolution import Conv1d, Conv2d
 from .embedding import Embedding
 from .module import Module
@@ -26,7 +27,6 @@ from .transformer import TransformerBlock
 
 Layout = dict[str, Any]  # name in PyTorch -> array of Values; None for what we do not have
 SECOND_BIAS = "bias_hh"  # it is added to bias_ih, so the two are one of ours
-SHOWN = 10  # how many tensors of each side an error lists
 
 
 # The layouts ------------------------------------------------------------------------------------------------------
@@ -193,7 +193,7 @@ def tensors_of(owner: str, model: Module) -> list[Tensor]:
     if rest:
         raise ValueError(
             f"{owner} needs layers that PyTorch has too: give it a part of the model, or write an entry of LAYOUTS."
-            f" Received: {rest[0]}{f' and {len(rest) - 1} more' if rest[1:] else ''}, in none of them"
+            f" Received: {listed(rest, 1)}, in none of them"
         )
     return found
 
@@ -224,20 +224,15 @@ def paired(owner: str, model: Module, theirs: Any) -> list[tuple[Tensor, str, An
         raise ValueError(
             f"{owner} needs the same layers on both sides, in the same order and of the same shapes. Received, after "
             f"{start} tensors that agree, ours: "
-            + listed([f"{t.key} {shape_of(t)} of {t.kind}" for t in ours[start:]])
+            + (listed([f"{t.key} {shape_of(t)} of {t.kind}" for t in ours[start:]]) or "none")
             + "; theirs: "
-            + listed([f"{key} {array.shape}" for key, array in [*arrays.items()][start:]])
+            + (listed([f"{key} {array.shape}" for key, array in [*arrays.items()][start:]]) or "none")
         )
     return pairs
 
 
 def shape_of(tensor: Tensor) -> tuple[int, ...]:
     return () if tensor.values is None else tuple(tensor.values.shape)
-
-
-def listed(names: Sequence[str]) -> str:
-    rest = len(names) - SHOWN
-    return (", ".join(names[:SHOWN]) or "none") + (f" and {rest} more" if rest > 0 else "")
 
 
 def numbers(owner: str, key: str, x: Any) -> Any:
@@ -247,7 +242,9 @@ def numbers(owner: str, key: str, x: Any) -> Any:
         x = x.double().numpy() if x.is_floating_point() else x.numpy()
     x = np.asarray(x)
     if not np.can_cast(x.dtype, np.float64, "safe"):
-        raise TypeError(f"{owner} needs tensors of real numbers. Received: {key} of dtype {x.dtype}")
+        raise TypeError(
+            f"{owner} needs tensors of real numbers. Received: {one_line(str(key))} of dtype {x.dtype}"
+        )
     return x.astype(np.float64)
 
 
@@ -282,7 +279,7 @@ def from_torch(model: Module, theirs: Any) -> None:
             elif not same(found.setdefault(v, x), x):
                 raise ValueError(
                     f"from_torch needs one number for what {model._named()} shares between layers."
-                    f" Received: {found[v]} and, in {key}, {x}"
+                    f" Received: {found[v]} and, in {one_line(key)}, {x}"
                 )
     for v, x in found.items():
         v.data = x

@@ -25,6 +25,7 @@ from autograd.compiler.traced import remember
 from autograd.value import NO_GRADIENT
 from nn import activations
 
+from .hostile import HOSTILE, PROGRAM
 from .test_transform import spots
 
 inf, nan = math.inf, math.nan
@@ -1781,14 +1782,10 @@ def test_long_literals_and_many_names_keep_the_lines_short():
     lines(program)
 
 
-LABELS = [
-    "__import__('os').abort()", "np", "x; y", "", " ", "import os", "lambda", "None", "1x", "x y", "x'\"\"\"", "\\",
-    "{0}", "%s", "W1\nraise SystemExit", "# x", "λ", "float", "exp", "sum", "x", "self", "__builtins__", "math", "W",
-    "numpy", "a" * 500, "\r", "\t", "\u2028", "program", "batch", "X", "gradient", "\x00", "\ud800",
-]  # fmt: skip
+LABELS = HOSTILE | {word: word for word in PROGRAM}
 
 
-@pytest.mark.parametrize("label", LABELS)
+@pytest.mark.parametrize("label", LABELS.values(), ids=LABELS)
 def test_labels_do_no_harm(label):
     w, b = Value(0.5, label=label), Value(1.5, label=label)
     model = mlp(2, 3, 1, label=label)

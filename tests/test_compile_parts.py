@@ -14,19 +14,21 @@ import pytest
 import autograd
 import nn
 from autograd import TABLE, Value
-from autograd.compiler import syntax
+from autograd.compiler import build, syntax
 from autograd.compiler.graph import Graph
+from autograd.compiler.levels import Levels
 from autograd.compiler.naming import LONGEST, RESERVED, Names, identifier, indexed
+from autograd.compiler.straight import Straight
 from autograd.render import layout
 
-from .test_compile import LABELS, Truth, close, mlp, normal, readme, table  # noqa: F401 (`table` is a fixture)
+from .hostile import HOSTILE, PROGRAM, WORDS
+from .test_compile import Truth, check, close, mlp, normal, readme, table  # noqa: F401 (`table` is a fixture)
 
 # Names ------------------------------------------------------------------------------------------------------------
 
-HOSTILE = [
-    *LABELS, *keyword.kwlist, *keyword.softkwlist, *sorted(RESERVED), *TABLE, "\n", "a\x00b", "w\ud83d", "²", "٣", "ﬁ",
-    "_", "__", "d", "dw", "t1", "p", "g", "n", "w[", "]", "[0]", "layers." + "9" * 5000 + ".w", "neurons.1.w[0]",
-    "layers.0.neurons.3.w[2]", "a.b.c.d", "...", ".", "neurons.", "x = 1", "α", "Σ_λ", "\u03a2", "é", "日本",
+LABELS = [
+    *HOSTILE.values(), *WORDS, *PROGRAM, *sorted(RESERVED), *TABLE, "_", "__", "d", "w[", "]", "[0]", "neurons.1.w[0]",
+    "a.b.c.d", "...", ".", "neurons.", "x = 1", "α", "é", "日本",
 ]  # fmt: skip
 
 
@@ -42,9 +44,9 @@ def legal(name):
 
 
 def test_any_label_gives_a_short_identifier_that_hides_nothing():
-    names = Names(Graph(), HOSTILE)
+    names = Names(Graph(), LABELS)
     every = list(names.arguments)
-    for label in HOSTILE:
+    for label in LABELS:
         every += [names.unique(label), names.unique(f"d{label}"), names.element(label)]
         every += [names.parameter(label, 1), names.parameter(label, 2), names.numbered("t")]
         assert len(identifier(label)) <= LONGEST + 2
@@ -63,6 +65,8 @@ def test_names_say_where_a_parameter_stands():
         "layers.0.neurons.3.w[2]": "w1_3_2",
         "layers.0.neurons.3.b": "b1_3",
         "attention.query.neurons.0.w[1]": "w_query0_1",
+        "attention.query.heads[2].w": "w_query",
+        "x.1234567890.w": "w_x",
         "tokens[3][5]": "tokens3_5",
         "learning rate": "learning_rate",
         "λ": "λ",
@@ -198,6 +202,32 @@ def test_division_by_what_may_be_zero_is_a_call():
         np.testing.assert_equal(autograd.compile(f)(x), f(Value(x)).data)
 
 
+@pytest.mark.parametrize(
+    ("below", "apart"),
+    [
+        (lambda x: x * x + 1.0, True),
+        (lambda x: 1.0 + autograd.abs(x), True),
+        (lambda x: autograd.exp(x) + 1e-300, True),
+        (lambda x: autograd.hypot(x, 1e-3), True),
+        (lambda x: autograd.hypot(-2.0, x), True),
+        (lambda x: autograd.cosh(x), True),
+        (lambda x: 3.0 * x, False),
+        (lambda x: x + 1.0, False),
+        (lambda x: x * autograd.sin(x) + 1.0, False),
+        (lambda x: x * x + -1.0, False),
+        (lambda x: x * x + autograd.abs(x), False),
+        (lambda x: autograd.hypot(x, 1e-200), False),
+        (lambda x: autograd.exp(x), False),
+    ],
+)
+def test_what_cannot_be_zero_divides_as_it_is(below, apart):
+    f = lambda x: x / below(x)
+    forward, _ = texts(f, 2.0)
+    assert ("div(" not in forward) is apart
+    for x in (0.0, -0.0, 1.0, -1e200, math.inf, math.nan):
+        np.testing.assert_equal(autograd.compile(f)(x), f(Value(x)).data)
+
+
 def test_a_million_letters_are_not_written_to_decide_against_them():
     xs = [Value(x) for x in normal(3000)]
     f = lambda x: sum((x * w).tanh() for w in xs)
@@ -312,6 +342,35 @@ def test_random_numbers_are_drawn_at_each_direct_call():
     assert len({program(1.0) for _ in range(20)}) == 20
     one, other = (autograd.compile(lambda x: x * autograd.uniform(), seed=7) for _ in range(2))
     assert [one(1.0) for _ in range(5)] == [other.value_and_grad(1.0)[0] for _ in range(5)]
+
+
+# Level by level ---------------------------------------------------------------------------------------------------
+
+
+def by_levels(x, y):
+    """Arguments, parameters and numbers; plain sums, signs and products; operations of one and of more operands."""
+    a, b = x[0] * x[1] - y, x[2] - x[0] - 3.0
+    c = autograd.tanh(a) * W[0] + autograd.tanh(b) * W[1] - W[0] * W[1]
+    d, e = autograd.exp(c * b), autograd.where(autograd.above(c, 0.0), a, c)
+    return autograd.sum([d, -e, autograd.atan2(d, b), c / d, TABLE["lisht"](e), y])
+
+
+W = [Value(0.5), Value(-1.5)]
+
+
+@pytest.mark.parametrize("wrt", [None, W, W[1]], ids=["inputs", "parameters", "one"])
+def test_what_has_no_order_is_computed_level_by_level(monkeypatch, wrt):
+    monkeypatch.setattr(Straight, "worthwhile", lambda self: False)
+    monkeypatch.setattr(build, "PYTHON_COST", math.inf)
+    monkeypatch.setattr(build, "levels_of", lambda recorded, grouping: Levels(grouping.program))
+    calls = [(normal(3, seed=k), float(k)) for k in range(4)]
+    program = check(by_levels, *calls, wrt=wrt, batch=False)
+    assert program.source.count("v[") > 20
+    assert ".reduceat(" in program.source
+    check(lambda x, y: [[y, x[1]], [3.0, W[0]]], *calls, wrt=wrt, batch=False)
+    check(lambda x, y: [x[0] * x[1] - y, autograd.tanh(x[2])], *calls, wrt=wrt, batch=False)
+    drawn = autograd.compile(lambda x, y: x[0] * autograd.uniform() + autograd.uniform() * 0.0)
+    assert 0.0 < drawn([1.0, 2.0], 3.0) != drawn([1.0, 2.0], 3.0) < 1.0
 
 
 # compile_graph ----------------------------------------------------------------------------------------------------

@@ -22,18 +22,7 @@ from autograd.levels import LEVELS, Recorded
 from autograd.selection import collect
 from nn import LSTM, MLP, Layer, Neuron
 
-HOSTILE = {
-    "script": "<script>document.title = 'owned'</script>",
-    "end": "</script><img src=x onerror=\"document.title='owned'\">",
-    "quotes": "\"double\" 'single' `back` ${1+1}",
-    "braces": "{braces} {{title}} {{script}} {0} %s \\n",
-    "long": "long" * 2000,
-    "hebrew": "\u202eשלום עולם",
-    "emoji": "🧠🔥👩‍👩‍👧‍👦",
-    "lines": "one\u2028two\u2029three\nfour\tfive\x00\x1b",
-    "entities": "&lt;b&gt; &amp; &#39;",
-    "lone": "\ud800",
-}
+from .hostile import HOSTILE, SEEN
 
 
 def worked():
@@ -720,16 +709,16 @@ def test_ten_thousand_values_open_part_by_part(show):
 
 
 def test_hostile_labels_are_text(show):
-    leaves = [Value(1.0 + i, label=label) for i, label in enumerate(HOSTILE.values()) if label != "\ud800"]
+    leaves = [Value(1.0 + i, label=label) for i, label in enumerate(SEEN)]
     out = autograd.sum(leaves) * leaves[0]
     out.label = HOSTILE["end"]
     out.backward()
-    browser = show(out, title=HOSTILE["script"])
+    browser = show(out, title=HOSTILE["script"], level="scalar")
     assert browser.run("return document.title") == HOSTILE["script"]
     assert browser.run("return document.querySelectorAll('img, script:not([type])').length") == 1
     for i in boxes(browser):
         focus(browser, i)
-    focus(browser, 0)
+    focus(browser, [leaf.label for leaf in leaves].index(HOSTILE["script"]))
     assert HOSTILE["script"] in browser.text("#detail h2")
     assert browser.run("return document.querySelectorAll('img').length") == 0
     browser.press("/")

@@ -27,7 +27,8 @@ OPTIONAL = {"matplotlib", "safetensors", "tqdm", "pygraphviz", "IPython", "numba
 # What these modules of autograd may import of autograd: they are read first, and in this order.
 LAYERS = {
     "formulas": set(),
-    "context": set(),
+    "checks": set(),
+    "context": {"checks"},
     "ops": {"formulas"},
     "functions": {"formulas", "ops"},
     "activations": {"formulas", "ops", "functions"},

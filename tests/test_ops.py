@@ -634,7 +634,7 @@ def test_ops_that_cannot_be(table):
         autograd.op("none", "x", lambda x: x)
     with pytest.raises(ValueError, match=r"two\(x, y\) = x needs one rule for each input. Received: 1 rules"):
         autograd.op("two", "x", lambda x, y: x, lambda g, out, x, y: g)
-    for name in ("data", "grad", "backward", "_x", "__init__"):
+    for name in ("data", "grad", "backward", "_x", "__init__", "__getattr__"):
         with pytest.raises(
             ValueError, match=f"an op named '{name}' would hide Value.{name}; choose another name"
         ):

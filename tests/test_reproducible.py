@@ -9,6 +9,7 @@ import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import autograd
@@ -54,6 +55,40 @@ def test_in_threads_at_the_same_time(here):
         with ThreadPoolExecutor(4) as pool:
             found = [pool.submit(reproduce.digests) for _ in range(4)]
             assert [f.result() for f in found] == [here] * 4
+    finally:
+        sys.setswitchinterval(before)
+
+
+def on_arrays():
+    net = nn.MLP(8, [16, 16, 1], activation="tanh", rng=1)
+    program = autograd.compile(lambda x, y: nn.mse(net(x), y), wrt=net, batch=True)
+    rng = np.random.default_rng(2)
+    return program, [(rng.normal(size=(2000 + i % 2, 8)), rng.normal(size=2000 + i % 2)) for i in range(8)]
+
+
+def on_floats():
+    program = autograd.compile(lambda x, y: (x * y).tanh() + (x - y).exp())
+    return program, [(0.1 * i, 1.0 - 0.2 * i) for i in range(8)]
+
+
+@pytest.mark.parametrize("make", [on_arrays, on_floats])
+def test_one_program_in_threads_at_the_same_time(make):
+    """Threads may even compile it at the same time, by its first call."""
+    program, samples = make()
+    alone = [(program(*sample), program.value_and_grad(*sample)) for sample in samples]
+    program, _ = make()
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            for _ in range(10):
+                found = pool.map(lambda sample: (program(*sample), program.value_and_grad(*sample)), samples)
+                for (value, (loss, slopes)), (true_value, (true_loss, true_slopes)) in zip(
+                    found, alone, strict=True
+                ):
+                    np.testing.assert_array_equal(value, true_value)
+                    assert loss == true_loss
+                    np.testing.assert_array_equal(slopes, true_slopes)
     finally:
         sys.setswitchinterval(before)
 

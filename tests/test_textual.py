@@ -15,11 +15,8 @@ from autograd.expressions import expression, latex
 from autograd.textual import mermaid, tree
 from autograd.value import topological
 
-HOSTILE = [
-    '"', "\\", "{}|<>", "<b>bold</b>", "a\nb", "&lt;", "x" * 500, "שלום", "🦀", "\\N", '"]; evil["', "end", "`md`",
-    "%%{init}%%", "#quot;", "$x$", "a_b^c~d%", "\x1b[31mred", "\u202eevil", "lambda", "1+1", "a b", " ", "", "w[0",
-    "--> evil",
-]  # fmt: skip
+from .hostile import HOSTILE
+
 NAMES = {**TABLE, "inf": math.inf, "nan": math.nan}
 
 
@@ -161,7 +158,11 @@ def test_names_are_names_and_belong_to_one_node():
     t1 = Value(1.0, label="t1")
     z = t1 * 2.0 + t1 * 3.0 + t1 * 4.0
     assert expression(z * z).splitlines()[0].startswith("t1_2 = ")
-    odd = [Value(float(i), label=label) for i, label in enumerate(HOSTILE) if label]
+    odd = [
+        Value(float(i), label=label)
+        for i, label in enumerate(HOSTILE.values())
+        if label and not re.search(r"\.\d", label)
+    ]
     text = expression(autograd.sum(odd))
     assert len(text.split(" + ")) == len(odd) == len(set(text.split(" + ")))
     ast.parse(text)
@@ -181,7 +182,7 @@ def test_labels_in_latex(label, written):
     assert latex(Value(1.0, label=label)) == written
 
 
-@pytest.mark.parametrize("label", HOSTILE)
+@pytest.mark.parametrize("label", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_labels_leave_latex_balanced(label):
     text = latex(Value(1.0, label=label) * 2.0)
     bare = re.sub(r"\\[{}$&#_%]", "", text)
@@ -200,6 +201,9 @@ def test_hostile_labels_leave_latex_balanced(label):
         "textbackslash",
         "textasciitilde",
         "textasciicircum",
+        "textless",
+        "textgreater",
+        "textbar",
     }
 
 
@@ -302,7 +306,7 @@ def test_a_large_tree_collapses_by_module_or_ends():
     assert (len(lines), lines[-1]) == (41, "...")
 
 
-@pytest.mark.parametrize("label", HOSTILE)
+@pytest.mark.parametrize("label", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_labels_stay_on_their_line_in_a_tree(label):
     lines = tree(Value(1.0, label=label) * 2.0).splitlines()
     assert len(lines) == 3
@@ -365,7 +369,7 @@ def test_mermaid_collapses_as_draw_does():
         mermaid(v)
 
 
-@pytest.mark.parametrize("label", HOSTILE)
+@pytest.mark.parametrize("label", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_labels_stay_labels_in_mermaid(label):
     plain = mermaid(Value(1.0, label="plain") * 2.0)
     text = mermaid(Value(1.0, label=label) * 2.0)

@@ -12,10 +12,10 @@ import math
 
 import numpy as np
 
-from ..arrays import __all__ as array_formulas
 from ..ops import Op
 from . import syntax as s
 from .grouping import CONSTANT, PICK, Array, Operand
+from .naming import spelling
 from .products import Products
 from .reading import DIV, EQUAL, UNKNOWN, Expr, Line, across, filled, trimmed, whole
 from .views import Index
@@ -73,23 +73,26 @@ class Emitter(Products):
             zero = op is DIV and known[0] == 0.0
             self.fills[array.number] = 0.0 if zero else UNKNOWN if unknown else op.formula(*known)
         exprs = [self.as_float(x, self.read(x)) for x in operands]
-        self.spelling(op)
-        _, mentions = s.template(op.numpy)
+        spelled = self.spelling(op)
+        _, mentions = s.template(spelled)
         exprs = [self.named(x) if n > 1 else x for x, n in zip(exprs, mentions, strict=False)]
-        expr = s.fill("{0} == {1}" if op is EQUAL else op.numpy, exprs)
+        expr = s.fill("{0} == {1}" if op is EQUAL else spelled, exprs)
         if op is EQUAL and (
             array.number in self.counted or self.dtype != float
         ):  # True * 2.0 would be a double
             expr = s.method(expr, "astype", s.attribute(s.name("np"), self.dtype.name))
         return self.full(array, expr, array.operands)
 
-    def spelling(self, op: Op) -> None:
-        """An operation that nobody has spelled for arrays is its formula, number by number."""
-        name = op.numpy.partition("(")[0]
-        if name == op.name and name not in array_formulas:
+    def spelling(self, op: Op) -> str:
+        """How it is written; an operation that nobody has spelled for arrays is its formula, number by number."""
+        if spelled := spelling(op):
+            return spelled
+        if op not in self.called:
             formula = (lambda xs: op.formula(*xs.tolist())) if op.variadic else op.formula
             signature = "(k)->()" if op.variadic else None
+            self.called[op] = name = self.names.formula(op)
             self.constants[name] = np.vectorize(formula, otypes=[float], signature=signature)
+        return f"{self.called[op]}({', '.join(f'{{{i}}}' for i in range(len(op.rules)))})"
 
     def named(self, x: Expr) -> Expr:
         """A name for an expression that will be mentioned several times."""
@@ -102,15 +105,13 @@ class Emitter(Products):
 
     def reduction(self, array: Array) -> Expr:
         op: Op = array.kind
-        self.spelling(op)
+        spelled = self.spelling(op)
         if op.numpy in METHODS and len(array.operands) == 1:
             found = self.reduced(array.operands[0], METHODS[op.numpy])
             if found is not None:
                 return found
         first = array.operands[0]
-        alone = (
-            len(array.operands) == 1 and first.index.size == 1 and not array.shape and not self.varies(first)
-        )
+        alone = len(array.operands) == 1 and first.index.size == 1 and not array.shape
         if op.numpy in METHODS and alone and first.source != CONSTANT:
             return self.as_float(
                 first, self.read(trimmed(first))
@@ -138,7 +139,7 @@ class Emitter(Products):
             exprs = [
                 s.np_call("broadcast_to", exprs[0], self.full_shape(array, [*array.shape], array.operands[0]))
             ]
-        return s.fill(op.numpy, [self.named(exprs[0]) if s.template(op.numpy)[1][0] > 1 else exprs[0]])
+        return s.fill(spelled, [self.named(exprs[0]) if s.template(spelled)[1][0] > 1 else exprs[0]])
 
     def complete(self, array: Array, x: Operand) -> bool:
         """Whether reading an operand gives all the array's axes and that of the terms."""

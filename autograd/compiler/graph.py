@@ -266,6 +266,11 @@ def split(graph: Graph, root: int) -> tuple[int | None, int | None]:
     return varying, rest
 
 
+def on_the_way(op: Op, args: Sequence[int]) -> list[int]:
+    """The operands to which a gradient goes, be it 0."""
+    return [j for k, j in enumerate(args) if op.variadic or op.rules[k] is not zero]
+
+
 def flat(op: Op) -> bool:
     """Whether no gradient goes through it."""
     return all(rule is zero for rule in op.rules)

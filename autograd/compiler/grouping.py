@@ -349,13 +349,14 @@ class Grouping:
                 column = np.concatenate([np.arange(n) for n in counts])
                 flat = np.array([j for row in chosen for j in row])
                 found.append(self.fill(source, (len(rows), max(counts)), who, column, flat))
-            if index is not None:
-                found.append(self.fill(int(self.array_of[index[0]]), (len(rows), 1), np.arange(len(rows)),
-                                       np.zeros(len(rows), int), np.array(index)))  # fmt: skip
-            return found
-        columns = np.array(rows).T
-        one = np.arange(len(nodes)), np.zeros(len(nodes), int)
-        return [self.fill(int(self.array_of[column[0]]), (len(nodes), 1), *one, column) for column in columns]
+            return found if index is None else [*found, self.column(index)]
+        return [self.column(column) for column in zip(*rows, strict=True)]
+
+    def column(self, nodes: Sequence[int]) -> Operand:
+        """An operand of one node in each row."""
+        count = len(nodes)
+        source = int(self.array_of[nodes[0]])
+        return self.fill(source, (count, 1), np.arange(count), np.zeros(count, int), np.array(nodes))
 
     # The order of the members -------------------------------------------------------------------------------------
 

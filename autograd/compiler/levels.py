@@ -15,10 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import __all__ as array_formulas
 from ..ops import Op
 from . import syntax as s
-from .grouping import PICK
+from .naming import spelling
 from .sums import Program
 
 CALL, TERM = 1.5, 0.02  # microseconds for a NumPy call, and for a number in one
@@ -46,7 +45,7 @@ class Levels:
     def suits(program: Program) -> bool:
         """Whether all operations go number by number."""
         ops = {program.graph.ops[i] for i in program.calls}
-        return all(not op.variadic and op is not PICK and spelled(op) for op in ops)
+        return all(not op.variadic and spelling(op) for op in ops)
 
     def cost(self) -> float:
         """An estimate, in microseconds."""
@@ -129,8 +128,3 @@ class Levels:
                 start.append(f"v[{where}] = {self.constant([graph.args[i][0] for i in nodes])}")
         lines = [*start, *self.lines, f"return {', '.join(returned)}"]
         return f"def {kind}({', '.join(names)}):\n" + "".join(f"    {line}\n" for line in lines)
-
-
-def spelled(op: Op) -> bool:
-    name = op.numpy.partition("(")[0]
-    return name != op.name or name in array_formulas

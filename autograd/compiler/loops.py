@@ -93,8 +93,6 @@ class Loop:
     def number(self, form: Form) -> Expr:
         """a k + b as the variable has it: t, t - 1, 19 - t."""
         slope, rest = form[0] * self.slope, form[1] - form[0] * self.slope * self.start
-        if slope == 0:
-            return s.number(rest)
         t = s.name(COUNTER)
         steps = t if abs(slope) == 1 else s.binary(s.number(abs(slope)), "*", t)
         if slope < 0:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..arrays import __all__ as array_formulas
 from ..context import Scope
-from ..ops import TABLE, Op
+from ..ops import TABLE, Op, protected
 
 if TYPE_CHECKING:
     from .graph import Graph
     from .grouping import Array
 
-RESERVED = {"np", "n", "p", "g", "rng", "forward", "value_and_grad", "math", "inf", "nan"}
+RESERVED = {"__builtins__", "np", "n", "p", "g", "rng", "forward", "value_and_grad", "math", "inf", "nan"}
 RESERVED |= set(dir(builtins)) | set(keyword.kwlist) | {*array_formulas}  # and the table, which grows
 LONGEST = 24  # letters of a name
 FOREIGN = re.compile("[^0-9A-Za-zΑ-ΡΣ-Ωα-ω]+")  # what becomes an underscore
@@ -32,6 +32,16 @@ def identifier(label: str, otherwise: str = "v") -> str:
     """A label, whatever is in it, as a short Python name: `layers.0.w[2]` -> layers_0_w_2."""
     name = FOREIGN.sub("_", label[: 8 * LONGEST])[: LONGEST + 1].strip("_")[:LONGEST].rstrip("_")
     return f"{otherwise}_{name}" if name[:1].isdigit() else name or otherwise
+
+
+def spelling(op: Op) -> str:
+    """How an operation is written on arrays; nothing where nobody has spelled it: then it is its formula alone."""
+    named = op.numpy.startswith("np.") or op.name in array_formulas
+    return op.numpy if op.spelled or (is_ours(op) and named) else ""
+
+
+def is_ours(op: Op) -> bool:
+    return op.name in protected and TABLE.get(op.name) is op
 
 
 class Names:
@@ -61,6 +71,12 @@ class Names:
             if (name := f"{base}{k}") not in self.taken:
                 self.taken.add(name)
                 return name
+
+    def formula(self, op: Op) -> str:
+        """By which name the text calls an operation's formula: its own, if that is a name, and hides nothing."""
+        name = op.name
+        plain = name.isascii() and name.isidentifier() and TABLE.get(name) is op
+        return name if is_ours(op) or (plain and name not in RESERVED) else self.unique(f"{name}_op")
 
     def leaf(self, array: Array) -> str:
         return self.arguments[array.number] if array.kind == "input" else "p"

@@ -62,10 +62,11 @@ class Reader:
             kind = "parameter" if self.straight and name == "p" else "input"
             self.boxes[name] = Box(name, kind, shapes.get(name, ""))
         for statement in function.body:
-            if isinstance(statement, ast.Return):
-                self.returned(statement.value, function.name)
-            else:
-                self.statement(statement)
+            match statement:
+                case ast.Return(value=ast.expr() as value):
+                    self.returned(value, function.name)
+                case _:
+                    self.statement(statement)
 
     def statement(self, statement: ast.stmt) -> None:
         if isinstance(statement, ast.Expr):  # np.matmul(x, y, out=z)
@@ -110,13 +111,11 @@ class Reader:
         self.boxes[name] = box
         return box
 
-    def returned(self, value: ast.expr | None, function: str) -> None:
+    def returned(self, value: ast.expr, function: str) -> None:
         """What is returned: a name's box is marked, any other expression gets a box."""
         gradient = function == "value_and_grad" and isinstance(value, ast.Tuple)
         parts = value.elts if isinstance(value, ast.Tuple) and gradient else [value]
         for k, part in enumerate(parts):
-            if part is None:
-                continue
             every = part.elts if isinstance(part, (ast.Tuple, ast.List)) else [part]
             if every and all(isinstance(x, ast.Name) and x.id in self.boxes for x in every):
                 for name in self.names(part):

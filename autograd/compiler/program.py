@@ -17,7 +17,6 @@ from ..context import current
 from ..ops import Op, number
 from ..value import Value
 from .store import Bound, Store
-from .traced import STOP
 
 if TYPE_CHECKING:
     from .build import Built
@@ -456,12 +455,14 @@ class Version:
     @functools.cached_property
     def reached(self) -> list[int]:
         """The places in wrt of what a gradient reaches, be it 0: not what is frozen, or detached on every path."""
+        from .graph import on_the_way
+
         graph, seen = self.recorded.graph, {*self.recorded.outputs}
         stack = [*seen]
         while stack:
             i = stack.pop()
-            if isinstance(graph.ops[i], Op) and graph.ops[i] is not STOP:
-                new = {*graph.args[i]} - seen
+            if isinstance(graph.ops[i], Op):
+                new = {*on_the_way(graph.ops[i], graph.args[i])} - seen
                 seen |= new
                 stack += new
         return [

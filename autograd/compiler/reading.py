@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ops import TABLE
+from ..ops import TABLE, Op
 from . import syntax as s
 from .grouping import CONSTANT, PICK, Array, Grouping, Operand
 from .naming import Names
@@ -46,7 +46,8 @@ class Reader:
         self.lines: list[Line] = []
         self.head: list[Line] = []  # views of the parameters and constants, made once
         self.by_key: dict[str, Line] = {}
-        self.constants: dict[str, Any] = {}  # arrays too long to be written out
+        self.constants: dict[str, Any] = {}  # arrays too long to be written out, and formulas
+        self.called: dict[Op, str] = {}  # the names of these
         self.fills: dict[int, float] = {}
         self.indexed = {x.operands[-1].source for x in grouping.arrays if x.kind is PICK}
         self.counted = {  # comparisons that multiply each other: True times True is True, which does not add

@@ -11,7 +11,6 @@ or Python's own where these cannot raise.
 from __future__ import annotations
 
 import ast
-import keyword
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -22,7 +21,7 @@ import numpy as np
 from ..ops import TABLE, Op
 from . import syntax as s
 from .graph import ADD, DIV, MUL, NEG, SUB, SUM
-from .naming import Names, identifier, indexed, place
+from .naming import Names, identifier, indexed, is_ours, place
 
 INFIX = {ADD: "+", SUB: "-", MUL: "*"}
 DOT, PICK = TABLE["dot"], TABLE["pick"]
@@ -41,7 +40,6 @@ OVERHEAD = 4  # calls of NumPy in the time that it takes to pass arrays in and o
 MOST = 20_000  # operations; more make a text that takes longer to compile than it could save
 WIDTH = 90  # letters of what is returned
 LONGEST = 60  # letters of an expression that may go into another one
-FIXED = {*keyword.kwlist, "np", "n", "p", "g", "rng", "forward", "value_and_grad", "inf", "nan"}
 SHORT = 20  # letters of a gradient that may stand in the `return`
 TERMS = 32  # of a sum in one statement
 
@@ -251,11 +249,8 @@ class Straight:
     def formula(self, op: Op) -> str:
         """The name by which the text calls an operation's formula."""
         if op not in self.called:
-            name, own = op.name, TABLE.get(op.name) is op
-            if not (own and name.isascii() and name.isidentifier() and name not in FIXED):
-                name = self.names.unique(f"{name}_op")
-            self.called[op] = name
-            self.formulas[name] = UNGUARDED.get(op.name, op.formula) if own else op.formula
+            self.called[op] = name = self.names.formula(op)
+            self.formulas[name] = UNGUARDED.get(name, op.formula) if is_ours(op) else op.formula
         return self.called[op]
 
     def apart_from_zero(self, i: int) -> bool:

@@ -124,15 +124,16 @@ def view(
     starts: dict[int, list[int]] | None = None,
 ) -> View | None:
     """The view that shows base + strides . place for all places of `shape`, in a source of `size` numbers.
+    Along axes of one place the stride is 0.
 
     `natural` is the source's own shape, kept where it will do; `starts` remembers where blocks of rows of a flat
     source begin, by the length of a row, so that the weights and biases of a layer are cut from the same block.
     """
-    axes = [(s, d, k) for k, (s, d) in enumerate(zip(form.strides, shape, strict=True)) if d > 1 and s != 0]
+    places = tuple(s != 0 for s in form.strides)
+    axes = [(form.strides[k], shape[k], k) for k, there in enumerate(places) if there]
     if any(s < 0 for s, _, _ in axes):
         return None
     axes.sort(key=lambda axis: (-axis[0], -axis[1]))
-    places = tuple(d > 1 and s != 0 for s, d in zip(form.strides, shape, strict=True))
     strides, sizes = [s for s, _, _ in axes], [d for _, d, _ in axes]
     rest = [k for _, _, k in axes]
     order = tuple(rest.index(k) for k in range(len(shape)) if k in rest)

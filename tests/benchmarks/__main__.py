@@ -179,9 +179,11 @@ def within(size: float, bar: float, unit: str, goal: float | None = None) -> str
 
 
 def report_bytes(size: dict[str, Any]) -> None:
-    other = size["micrograd"]
-    print(f"    {OURS:<12}{size[OURS]:10.0f}   {within(size[OURS], 200, '', 140)}")
-    print(f"    micrograd   {'absent' if other is None else format(other, '.0f'):>10}")
+    other = size["micrograd"] or {}
+    print(f"    {'':<24}{OURS:>12}   micrograd")
+    for node, taken in size[OURS].items():
+        line = f"    {node:<24}{taken:12.0f}{format(other[node], '.0f') if other else 'absent':>12}"
+        print(line + (f"   {within(taken, 200, '', 140)}" if node == "binary" else ""))
 
 
 def report_chain(found: dict[str, float]) -> None:
@@ -200,7 +202,7 @@ def report_import(found: dict[str, float]) -> None:
 
 OTHERS: dict[str, tuple[str, Callable[[int], Any], Callable[[Any], None]]] = {
     "bytes": (
-        "bytes a recorded binary node",
+        "bytes a recorded node",
         lambda _: {engine: measure("bytes", engine) for engine in (OURS, "micrograd")},
         report_bytes,
     ),

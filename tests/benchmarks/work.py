@@ -101,17 +101,37 @@ def readme_casadi_buffers() -> Job:
 # Memory and depth -------------------------------------------------------------------------------------------------
 
 
-def node_bytes(engine: str) -> float:
-    """Bytes that a recorded sum of two Values takes."""
-    Value = values(engine)
-    x, y, count = Value(1.5), Value(2.5), 20_000
-    x + y
-    tracemalloc.start()
-    before = tracemalloc.get_traced_memory()[0]
-    nodes = [x + y for _ in range(count)]
-    taken = tracemalloc.get_traced_memory()[0] - before - nodes.__sizeof__()
-    tracemalloc.stop()
-    return taken / count
+def node_bytes(engine: str) -> dict[str, float]:
+    """Bytes that a recorded node takes, its numbers included, by what it is."""
+    Value, count = values(engine), 5_000
+    x, y = Value(1.5), Value(2.5)
+    weights, inputs = ([Value(0.5) for _ in range(16)] for _ in "wx")
+    if engine == OURS:
+        from autograd import Vector, dot
+
+        w, xs = Vector(weights), Vector(inputs)  # as the neurons of a layer have them
+        neuron = lambda: dot(w, xs, y)
+    else:
+        neuron = lambda: sum((p * q for p, q in zip(weights, inputs, strict=True)), y)
+
+    def taken(record: Callable[[], Any], backward: bool = False) -> float:
+        record().backward()
+        tracemalloc.start()
+        before = tracemalloc.get_traced_memory()[0]
+        nodes = [record() for _ in range(count)]
+        for v in nodes if backward else ():
+            v.backward()
+        found = tracemalloc.get_traced_memory()[0] - before - nodes.__sizeof__()
+        tracemalloc.stop()
+        return found / count
+
+    return {
+        "binary": taken(lambda: x + y),
+        "binary, after backward": taken(lambda: x + y, True),
+        "unary": taken(lambda: x.relu()),
+        "leaf": taken(lambda: Value(1.5)),
+        "neuron of 16 inputs": taken(neuron),
+    }
 
 
 def chain(engine: str, depth: int = 1_000_000) -> dict[str, float]:
