@@ -25,15 +25,28 @@ from autograd.compiler import padding
 from autograd.compiler.build import value_and_slopes
 from autograd.compiler.graph import BATCH_SUM, Graph, differentiate, flat, kinds_of, split, used_once
 from autograd.compiler.grouping import CONSTANT, Grouping, blocks, classes
+from autograd.compiler.levels import Levels
 from autograd.compiler.program import flatten
 from autograd.compiler.record import Recording, to_graph
 from autograd.compiler.simplify import LOG_SUM, RULES, build, match, parse, times_number
 from autograd.compiler.sums import fold
+from autograd.compiler.traced import BATCH_MEAN, COUNT, STOP
 from autograd.compiler.views import affine, periods, split_axes, view
 from autograd.ops import Op
 from nn import activations
 
-from .test_compile import LSTM, Attention, ConvNet, Convolution, Transformer, close, mlp, normal, readme
+from .test_compile import (
+    LSTM,
+    Attention,
+    ConvNet,
+    Convolution,
+    Transformer,
+    check,
+    close,
+    mlp,
+    normal,
+    readme,
+)
 from .test_imports import ROOT, imports_of
 from .test_properties import central
 
@@ -328,7 +341,9 @@ def test_denominators_that_are_not_shared():
     graph = Graph(batch=True)
     a, b, c, d = leaves_of(graph, 4)
     for parts in (((a, c), (b, d)), ((a, graph.literal(3.0)),) * 1, ((a, graph.count()), (b, graph.count()))):
-        assert graph.ops[graph.add(SUM, [graph.add(DIV, part) for part in parts])] is SUM
+        shares = [graph.add(DIV, part) for part in parts]
+        assert graph.ops[graph.add(SUM, shares)] is SUM
+        assert graph.ops[graph.add(SUM, [graph.add(NEG, (share,)) for share in shares])] is SUM
     assert graph.ops[graph.add(SUM, (graph.add(DIV, (a, c)), b))] is SUM
     assert (
         graph.ops[graph.add(SUM, (graph.add(DIV, (a, c)), graph.add(NEG, (graph.add(DIV, (b, c)),))))] is SUM
@@ -397,6 +412,13 @@ def test_the_same_operation_on_the_same_operands_is_one_node():
     before = len(graph)
     added(graph)("mul", y, x), added(graph)("identity", x), added(graph)("neg", added(graph)("neg", x))
     assert len(graph) == before + 1  # -x
+
+
+@pytest.mark.parametrize("op", [STOP, BATCH_SUM, BATCH_MEAN, COUNT, LOG_SUM], ids=lambda op: op.name)
+def test_an_operation_of_the_compiler_s_own_says_what_it_is(op):
+    assert op.name.isidentifier()
+    assert op.name not in TABLE
+    assert " " in op.text
 
 
 def test_literals():
@@ -1136,6 +1158,98 @@ def test_what_holes_hold_is_only_believed_where_it_is_known():
     close(autograd.compile(f, batch=True)(queries, keys), expected)
 
 
+def test_what_holes_hold_is_not_known_by_the_first_of_several_terms():
+    """Of e[t][s] + e[t][t] only the first is 0 above the diagonal of a causal matrix."""
+
+    def f(q, k):
+        e = [[autograd.exp(autograd.dot(a, b)) for b in k[: t + 1]] for t, a in enumerate(q)]
+        totals = [autograd.sum(row) for row in e]
+        z = [[x / total + x + row[-1] for x in row] for row, total in zip(e, totals, strict=True)]
+        return [autograd.sum([x * autograd.tanh(x) for x in row]) for row in z]
+
+    queries, keys = normal(3, 4, 2), normal(3, 4, 2, seed=1)
+    expected = [
+        [float(v) for v in f(*sample)] for sample in zip(queries.tolist(), keys.tolist(), strict=True)
+    ]
+    close(autograd.compile(f, batch=True)(queries, keys), expected)
+
+
+@pytest.mark.parametrize("names", list(itertools.permutations(["sum", "largest", "prod"])))
+def test_holes_hold_one_number_at_a_time(names):
+    """Readers of the same ragged rows that need 0, -inf and 1 where there is nothing."""
+
+    def f(q, k):
+        rows = [[-autograd.exp(autograd.dot(a, b)) for b in k[: t + 1]] for t, a in enumerate(q)]
+        return [[TABLE[name](row) for row in rows] for name in names]
+
+    queries, keys = normal(3, 4, 2), normal(3, 4, 2, seed=1)
+    expected = [
+        [[float(v) for v in row] for row in f(*sample)]
+        for sample in zip(queries.tolist(), keys.tolist(), strict=True)
+    ]
+    close(autograd.compile(f, batch=True)(queries, keys), expected)
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_terms_that_come_again_are_multiplied(n):
+    """n x y, written term by term: summed over the samples, for each of them, or with weights."""
+    w = [Value(2.0), Value(-3.0)]
+    again = lambda x, y: autograd.dot([x] * n, [y] * n)
+    check(again, (normal(4), normal(4, seed=1)))
+    check(lambda x, y: autograd.tanh(again(x, y)) * w[0], (normal(4), normal(4, seed=1)), wrt=w)
+    each = lambda x, y: autograd.sum([again(a, b) * c for a, b, c in zip(x, y, w, strict=True)])
+    check(each, (normal(4, 2), normal(4, 2, seed=1)), wrt=w)
+
+
+def test_windows_beside_what_is_flat():
+    """The sum over each window of an image, plus a number of a list: the windows lie in rows, the sums in one."""
+    corners = list(itertools.product(range(0, 4, 2), range(0, 6, 2)))
+
+    def f(x, y):
+        sums = [autograd.sum([x[r + i][c + j] for i in range(2) for j in range(2)]) for r, c in corners]
+        return [autograd.tanh(a + b) for a, b in zip(sums, y, strict=True)]
+
+    program = check(f, (normal(3, 4, 6), normal(3, 6)))
+    assert "axis=(2, 4)" in program.source  # as a view, without copies of the numbers
+
+
+def test_what_is_chosen_at_run_time_may_lie_in_any_order():
+    """Several of one row, one of each row, each of all rows; the rows are weights, or computed for each sample."""
+    weights = [[Value(x) for x in row] for row in normal(5, 4)]
+    every = [v for row in weights for v in row]
+
+    def build(take):
+        def columns(i, x):
+            return zip(*[take(weights, k) for k in i], strict=True)
+
+        return [
+            lambda i, x: [take([v * v for v in x], k) for k in i],
+            lambda i, x: [take([v * x[0] for v in row], k) for k, row in zip(i, weights, strict=False)],
+            lambda i, x: [take(row, k) * x[0] for k, row in zip(i, weights, strict=False)],
+            lambda i, x: [[take([v * x[0] for v in row], k) for k in i] for row in weights],
+            lambda i, x: [[take(row, k) * x[0] for k in i] for row in weights],
+            lambda i, x: [[v * x[0] for v in take(weights, k)] for k in i],
+            lambda i, x: [[v * x[0] for v in column] for column in columns(i, x)],
+            lambda i, x: [autograd.sum(take(weights, k)) * x[0] for k in i],
+        ]
+
+    def total(f):
+        return lambda i, x: autograd.sum([v * v for v in flatten(f(i, x))])
+
+    ids, xs = np.random.default_rng(0).integers(4, size=(6, 3)), normal(6, 4)
+    for f, truth in zip(build(autograd.take), build(lambda rows, k: rows[k]), strict=True):
+        check(f, (ids, xs), truth=truth, wrt=every)
+        check(total(f), (ids, xs), truth=total(truth), wrt=every)
+
+
+@pytest.mark.parametrize("name", ["largest", "prod"])
+def test_of_one_number_nothing_is_reduced(name):
+    f = lambda x: TABLE[name](autograd.exp(x))
+    program = check(f, (normal(4),))
+    assert "axis=-1" not in program.source
+    check(lambda x: f(x) * autograd.sum([autograd.tanh(k * x) for k in range(200)]), (0.5,), batch=False)
+
+
 @pytest.mark.parametrize("name", ["largest", "prod", "logsumexp"])
 def test_of_different_numbers_of_numbers_the_largest_and_the_product(name):
     op = TABLE[name]
@@ -1271,6 +1385,19 @@ def test_blocks():
     assert found(np.kron(np.ones((1, 2)), np.eye(3))) == (3, 1, 2)  # blocks of columns that lie apart
     assert blocks(np.array([0, 0]), np.array([1, 1])) is None  # a pair twice
     assert blocks(np.array([0, 500]), np.array([500, 0])) is None  # too thin to look at
+
+
+# levels -----------------------------------------------------------------------------------------------------------
+
+
+def test_only_what_goes_number_by_number_goes_level_by_level():
+    w = [Value(1.0), Value(2.0)]
+    for f, shape, suits in (
+        (lambda x: autograd.tanh(x[0] * x[1]) + autograd.sum(x), (3,), True),
+        (lambda x: autograd.tanh(x[0]) + autograd.prod(x), (3,), False),
+        (lambda i: autograd.tanh(autograd.take(w, i)), (), False),
+    ):
+        assert Levels.suits(recorded(f, shape, batch=False).program) is suits
 
 
 # text -------------------------------------------------------------------------------------------------------------

@@ -130,7 +130,6 @@ class Text:
         """A `for`, after what it begins with. What the pass before found has the name of what takes its place, if
         nobody reads it any more when that is found."""
         self.known.update((key, s.replace(number, self.known)) for key, number in loop.numbers.items())
-        self.known.update((carried.key, s.name(carried.key)) for carried in loop.carried.values())
         body = [statement for line in loop.every for statement in self.statements(line)]
         begin, end, before = [], [], {}
         for carried in loop.carried.values():
