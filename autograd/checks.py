@@ -50,6 +50,9 @@ def text(owner: str, name: str, x: Any) -> str:
     return x
 
 
+JOINERS = "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"  # which some writings and pictures need
+
+
 def one_line(text: str, longest: int = 40) -> str:
     """A name as one line of text, cut where it is long, without what would move a terminal's cursor.
 
@@ -57,7 +60,7 @@ def one_line(text: str, longest: int = 40) -> str:
     'a[2J b'
     """
     start = text[: 8 * longest]
-    shown = "".join(c for c in " ".join(start.split()) if c.isprintable())
+    shown = "".join(c for c in " ".join(start.split()) if c.isprintable() or c in JOINERS)
     return shown if len(shown) <= longest and start == text else shown[: longest - 3] + "..."
 
 

@@ -131,7 +131,7 @@ def path(scope: Scope | None) -> str:
     while scope is not None:
         names.insert(0, scope.name)
         scope = scope.parent
-    return f", in {one_line('.'.join(names), LONGEST)}" if names else ""
+    return f", in {one_line('.'.join(names), 4 * LONGEST)}" if names else ""
 
 
 def user_line() -> str:

@@ -6,10 +6,12 @@ One entry carries all that is known of an operation:
 
     text      the formula as a person writes it
     formula   floats in, float out; never raises: the edges are IEEE's (1/0 = inf, log -1 = nan)
-    rules     one derivative rule per input: (g, out, *inputs) -> g * d out / d input; None: no gradient goes there
+    rules     one derivative rule per input: (g, out, *inputs) -> g * d out / d input; None where the operation is flat
+              in that input: no gradient goes there
     symbol    what a drawing shows, in ASCII; `glyph` where the renderer has better letters
     forward   inputs -> out and every d out / d input in one go, where speed asks for it: the hottest few
-    numpy     how the operation is spelled on arrays; of vectors, along the last axis
+    numpy     how the operation is spelled on arrays; of vectors, along the last axis. One of your own without it is
+              computed number by number
     neutral   of an operation on vectors, the element that may be added without changing anything
     parameters   how many trailing inputs are settings (an exponent, a slope) rather than operands when plain numbers
     domain    where each input may lie: tests draw their points from it
@@ -74,7 +76,7 @@ class Op:
         name: str,
         text: str,
         formula: Callable[..., float],
-        *rules: Rule,
+        *rules: Rule | None,
         symbol: str = "",
         glyph: str = "",
         numpy: str = "",
@@ -89,13 +91,19 @@ class Op:
         for what, x in {"name": name, "text": text, "symbol": symbol, "glyph": glyph, "numpy": numpy}.items():
             if not isinstance(x, str):
                 raise TypeError(f"op needs a str as {what}. Received: {x!r:.60} ({type(x).__name__})")
-        for what, function in (("formula", formula), *(("rules", rule) for rule in rules)):
+        for what, function in (
+            ("formula", formula),
+            *(("rules", rule) for rule in rules if rule is not None),
+        ):
             if not callable(function):
                 received = f"{function!r:.60} ({type(function).__name__})"
                 raise TypeError(f"op {name!r} needs functions as {what}. Received: {received}")
         if not rules:
             raise ValueError(f"op {name!r} needs a derivative rule for each input. Received: none")
-        self.name, self.text, self.formula, self.rules = name, text, formula, rules
+        self.name, self.text, self.formula = name, text, formula
+        self.rules: tuple[Rule, ...] = tuple(
+            [zero if rule is None else answering(name, rule) for rule in rules]
+        )
         self.symbol, self.glyph = symbol or name, glyph or symbol or name
         self.variadic = variadic  # takes one vector of any length, and its one rule answers for all elements
         self.neutral = neutral  # the element that changes nothing, of an operation on vectors that has one
@@ -126,7 +134,7 @@ class Op:
         known = isinstance(theirs, np.ufunc) and theirs.nin == len(rules)
         places = ", ".join(f"{{{i}}}" for i in range(len(rules)))
         self.numpy = numpy or f"{'np.' * known}{name}({places})"
-        self.spelled = bool(numpy)  # a name alone does not say that NumPy means the same by it
+        self.spelled = numpy.partition("(")[0] not in ("", name)  # a name alone does not say what it means
         self.domain = intervals(name, domain, len(rules))
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
@@ -188,7 +196,7 @@ class Op:
         return find, (self.name,)
 
 
-def op(name: str, text: str, formula: Callable[..., float], *rules: Rule, **more: Any) -> Op:
+def op(name: str, text: str, formula: Callable[..., float], *rules: Rule | None, **more: Any) -> Op:
     """Add an operation to the table, ours or yours: it can be recorded, drawn and differentiated twice at once.
 
     >>> import autograd
@@ -235,10 +243,32 @@ def signature(formula: Callable[..., float], arity: int) -> Signature:
     return Signature([Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in ("x", "y")[:arity]])
 
 
+def ours(rule: Rule) -> bool:
+    """Whether it was written in this package."""
+    return (getattr(rule, "__module__", None) or "").startswith("autograd.")
+
+
+def answering(name: str, rule: Rule) -> Rule:
+    """A rule; a user's may have forgotten its `return`."""
+    if ours(rule):
+        return rule
+
+    def checked(*inputs: Any) -> Any:
+        found = rule(*inputs)
+        if found is None:
+            raise TypeError(
+                f"op {name!r} needs rules that return g times the slope, or None in place of the rule where it is"
+                " flat. Received: a rule that returned None"
+            )
+        return found
+
+    return checked
+
+
 def with_formulas(rule: Rule) -> Rule:
     """The same code, but the table's operations in it are bare formulas: three times as fast where all is float.
     What was written elsewhere, or closes over something, stays as it is."""
-    if rule.__closure__ or not (rule.__module__ or "").startswith("autograd."):
+    if rule.__closure__ or not ours(rule):
         return rule
     mentioned = names_in(rule.__code__)
     names = {name: x for name, x in rule.__globals__.items() if name in mentioned}

@@ -182,10 +182,11 @@ class Route:
             ways = [i for i in reaching if operands[i] in found]
             if ways:
                 slopes = self.slopes(v, operands, ways, 1.0) if self.record else [partials[i] for i in ways]
-                terms = [d * found[operands[i]] for i, d in zip(ways, slopes, strict=True) if d is not None]
+                flows = [(operands[i], d) for i, d in zip(ways, slopes, strict=True) if d is not None]
+                terms = [d * found[x] for x, d in flows]
                 if anomaly:
-                    for i, term in zip(ways, terms, strict=True):
-                        report(v, operands, operands[i], term)
+                    for (x, _), term in zip(flows, terms, strict=True):
+                        report(v, operands, x, term)
                 if terms:
                     found[v] = reduce(operator.add, terms)
         return [found.get(v, 0.0) if isinstance(v, Value) else 0.0 for v in self.outputs]

@@ -170,7 +170,8 @@ class Value:
         return v
 
     def backward(self, gradient: Any = 1.0, create_graph: bool = False) -> None:
-        """Add d self / d leaf to the `grad` of every leaf, and set the `grad` of every node on the way.
+        """Add d self / d leaf to the `grad` of every leaf, and set the `grad` of every node on the way. There is no way
+        through what is flat, such as a step: what lies behind it keeps the `grad` that it has.
 
         `gradient` is what self starts from. With `create_graph` the gradients are Values, recorded in their turn; they
         refer to the nodes that bear them, so that such a graph is freed when the garbage collector comes.
@@ -294,12 +295,14 @@ def topological(root: Value, backward: bool = False) -> list[Any]:
             push(v)
             push(None)
             if type(v._x) is tuple:
-                xs: Iterable[Any] = v._x
-                if backward and type(v.op) is Op and v.op is not DOT:
-                    xs = [x for x, d in zip(v._x, v._dx) if d is not None]
-                for x in xs:
-                    if type(x) is not float and x.op and x not in seen:
-                        push(x)
+                if every or v.op is DOT or type(v.op) is not Op:
+                    for x in v._x:
+                        if type(x) is not float and x.op and x not in seen:
+                            push(x)
+                else:
+                    for x, d in zip(v._x, v._dx):  # a slope stands only where a Value does
+                        if d is not None and x.op and x not in seen:
+                            push(x)
             else:
                 if (v._dx is not None or (every and isinstance(v._x, Value))) and v._x.op:
                     push(v._x)

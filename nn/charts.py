@@ -88,7 +88,7 @@ def bars(
         ax.annotate(
             note, place, xycoords=where, xytext=(4, 0), textcoords="offset points", va="center", size="small"
         )
-    ax.set_yticks(range(len(rows)), [one_line(name) for name in rows])
+    ax.set_yticks(range(len(rows)), [one_line(name, 100) for name in rows])
     literal(ax.get_yticklabels())
     ax.set_ylim(len(rows) - 0.5, -0.5)
     if end is None:
@@ -133,7 +133,7 @@ def ridges(title: str, unit: str, rows: Mapping[str, Sequence[float]], bins: int
         )
         note = [f"{x.mean():.2g} ± {x.std():.2g}"] if x.size else []
         note += [f"{len(rows[name]) - x.size:,} inf or nan"] if x.size < len(rows[name]) else []
-        labels.append("\n".join([one_line(name), ", ".join(note)]))
+        labels.append("\n".join([one_line(name, 100), ", ".join(note)]))
     ax.set_yticks([len(rows) - 0.6 - i for i in range(len(rows))], labels)
     literal(ax.get_yticklabels())
     ax.tick_params(axis="y", length=0)
@@ -174,7 +174,7 @@ def regions(
 def heat(matrix: Any, rows: Sequence[str], columns: Sequence[str], most: float, ax: Any) -> Any:
     """A matrix as squares, from white for 0 to dark blue for `most`, with a name for each row and column."""
     m, n = matrix.shape
-    rows, columns = [*map(one_line, rows)], [*map(one_line, columns)]
+    rows, columns = ([one_line(name, 100) for name in names] for names in (rows, columns))
     ax = axes(ax, 1.5 + min(max(0.4 * m, 2.0), 10.0), 2.5 + min(max(0.4 * n, 2.0), 12.0))
     ax.imshow(matrix, cmap="Blues", vmin=0.0, vmax=most, interpolation="nearest")
     slanted = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if max(map(len, columns)) > 2 else {}

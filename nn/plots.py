@@ -180,7 +180,7 @@ def history(history: Any, ax: Any = None, names: Sequence[str] | None = None) ->
     for k, (name, row) in enumerate(rows.items()):
         style = {"color": COLOURS[k % len(COLOURS)], "ls": DASHES[k % len(DASHES)]}
         dots = {"marker": MARKERS[k % len(MARKERS)], "ms": 4} if len(row) <= 30 or np.isnan(row).any() else {}
-        ax.plot(range(1, len(row) + 1), row, lw=2.0, label=one_line(name), **style, **dots)
+        ax.plot(range(1, len(row) + 1), row, lw=2.0, label=one_line(name, 100), **style, **dots)
     ax.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     ax.set_xlabel("epoch")
     literal(ax.legend().get_texts())

@@ -1,7 +1,7 @@
 """Saving and loading: a model's numbers as NumPy arrays, and a file from which training resumes exactly.
 
-A file holds numbers and text, never code: nothing in it is carried out when it is read, a pickle in it is refused, and
-it takes no more memory than it has bytes. So a stranger's file is safe to load, as a pickle of a model is not. Sizes,
+A file holds numbers and text, never code: nothing in it is carried out when it is read, and what is pickled or
+compressed in it is refused. So a stranger's file is safe to load, as a pickle of a model is not. Sizes,
 activations and the like are not in it; the program that makes the model says them. The formats: `.npz`, NumPy's own,
 or `.safetensors`, where that package is installed. Both hold the arrays of `state_arrays` as `model/<name>`, beside
 those of the optimiser and the schedule, and one text in JSON for all the rest, names that no file should have included.

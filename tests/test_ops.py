@@ -446,9 +446,9 @@ def test_flat_operations_are_many():
     assert {"where", "step", "sign", "floor", "equal", "above", "pick"} <= {name for name, _ in FLAT}
 
 
-def test_a_rule_may_say_that_no_gradient_goes_there():
+def test_none_in_place_of_a_rule_says_that_no_gradient_goes_there():
     op = ops.op("flat_in_y", "x y, as if y were a constant", lambda x, y: x * y, lambda g, out, x, y: g * y,
-                lambda g, out, x, y: None)  # fmt: skip
+                None)  # fmt: skip
     try:
         x, y = Value(3.0), Value(4.0)
         op(x, y).backward()
@@ -458,6 +458,40 @@ def test_a_rule_may_say_that_no_gradient_goes_there():
         assert autograd.compile(lambda x: op(x, x)).value_and_grad(3.0) == (9.0, 3.0)
     finally:
         del TABLE["flat_in_y"]
+
+
+@pytest.mark.parametrize("arity", [1, 2, 3])
+def test_a_rule_that_forgets_its_return_is_an_error(arity):
+    def forgets(g, *more):
+        g * 1.0
+
+    name = f"forgetful{arity}"
+    formula = [lambda x: x, lambda x, y: x + y, lambda x, y, z: x + y + z][arity - 1]
+    op = ops.op(name, "the sum", formula, *[forgets] * arity)
+    try:
+        with pytest.raises(TypeError, match=f"op '{name}' needs rules that return .* returned None"):
+            op(*[Value(1.0)] * arity)
+        with pytest.raises(TypeError, match="returned None"):
+            autograd.compile(lambda x: op(*[x] * arity)).value_and_grad(1.0)
+    finally:
+        del TABLE[name]
+
+
+def test_forward_mode_passes_by_what_is_flat():
+    """Also in a program, where slopes are not yet numbers."""
+    f = lambda x: autograd.where(autograd.above(x, 1.0), x * x, x) * autograd.floor(x)
+    tangent = lambda x: autograd.jvp(f, (x,), (1.0,))[1]
+    assert tangent(2.5) == autograd.compile(tangent)(2.5) == 10.0
+
+
+@pytest.mark.parametrize("numpy", ["", "own_cube({0})", "{0} ** 3"])
+def test_an_operation_of_ones_own_spelled_by_its_own_name(numpy):
+    cube = ops.op("own_cube", "x^3", lambda x: x**3, lambda g, out, x: 3.0 * g * x * x, numpy=numpy)
+    try:
+        xs = np.arange(2000.0) / 100
+        assert np.array(autograd.compile(lambda xs: [cube(x) for x in xs])(xs)) == pytest.approx(xs**3)
+    finally:
+        del TABLE["own_cube"]
 
 
 def test_the_second_derivative_of_a_logarithm_at_0():

@@ -259,8 +259,10 @@ def test_a_slope_of_zero_is_a_slope():
         (lambda w, x: w * 0.0 + x, 0.75),
         (lambda w, x: autograd.step(w) * x, 1.0),
         (lambda w, x: autograd.where(w, x, 0.0), 1.0),
+        (lambda w, x: autograd.TABLE["flat"](w, x), 1.0),
         (lambda w, x: w.detach() * x, 1.0),
     )
+    autograd.op("flat", "x y, as if x were a constant", lambda x, y: x * y, None, lambda g, out, x, y: g * x)
     for f, after in paths:
         found = []
         for compiled in (True, False):
@@ -276,6 +278,14 @@ def test_a_slope_of_zero_is_a_slope():
                 optimizer.step()
             found.append(w.data)
         assert found == [after, after]
+    del autograd.TABLE["flat"]
+
+
+def test_an_index_is_no_parameter():
+    w = Value(1.0)
+    step = nn.train_step(lambda x: autograd.TABLE["pick"](x[0] * w, w, w), nn.mse, nn.SGD([w], lr=0.1))
+    with pytest.raises(TypeError, match="take needs an integer input of the function as its index"):
+        step(np.ones((3, 1)), np.ones(3))
 
 
 def test_draws_are_new_at_each_step_and_the_same_for_a_seed():

@@ -196,10 +196,10 @@ def differentiate(graph: Graph, seeds: dict[int, int], targets: Sequence[int]) -
         every = op.rules[0](g, out, *inputs) if op.variadic else None
         varies = graph.varies
         for k, j in enumerate(graph.args[i]):
-            if j not in reaching:
+            if j not in reaching or not flows(op, k):
                 continue
             gain = every[k] if every is not None else op.rules[k](g, out, *inputs)
-            if gain is None:
+            if gain is None:  # of a vector's element
                 continue
             node = gain.id if isinstance(gain, Sym) else graph.literal(number(gain))
             if graph.ops[node] == "literal" and graph.args[node][0] == 0.0:
@@ -266,9 +266,9 @@ def split(graph: Graph, root: int) -> tuple[int | None, int | None]:
     return varying, rest
 
 
-def on_the_way(op: Op, args: Sequence[int]) -> list[int]:
-    """The operands to which a gradient goes, be it 0."""
-    return [j for k, j in enumerate(args) if op.variadic or op.rules[k] is not zero]
+def flows(op: Op, k: int) -> bool:
+    """Whether a gradient goes to its input k, be it 0."""
+    return op.variadic or op.rules[k] is not zero
 
 
 def flat(op: Op) -> bool:

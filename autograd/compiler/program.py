@@ -455,14 +455,14 @@ class Version:
     @functools.cached_property
     def reached(self) -> list[int]:
         """The places in wrt of what a gradient reaches, be it 0: not what is frozen, or detached on every path."""
-        from .graph import on_the_way
+        from .graph import flows
 
         graph, seen = self.recorded.graph, {*self.recorded.outputs}
         stack = [*seen]
         while stack:
             i = stack.pop()
             if isinstance(graph.ops[i], Op):
-                new = {*on_the_way(graph.ops[i], graph.args[i])} - seen
+                new = {j for k, j in enumerate(graph.args[i]) if flows(graph.ops[i], k)} - seen
                 seen |= new
                 stack += new
         return [

@@ -49,7 +49,8 @@ class Reader:
         self.constants: dict[str, Any] = {}  # arrays too long to be written out, and formulas
         self.called: dict[Op, str] = {}  # the names of these
         self.fills: dict[int, float] = {}
-        self.indexed = {x.operands[-1].source for x in grouping.arrays if x.kind is PICK}
+        indices = {x.operands[-1].source for x in grouping.arrays if x.kind is PICK} - {CONSTANT}
+        self.indexed = {i for i in indices if grouping.arrays[i].kind == "input"}
         self.counted = {  # comparisons that multiply each other: True times True is True, which does not add
             x.source
             for array in grouping.arrays
