@@ -63,7 +63,9 @@ def named(folder: str, modules: str, tests: str) -> Group:
 GROUPS = {
     "ops": named("autograd", "ops formulas functions activations", "ops activations arrays transform"),
     "value": named(
-        "autograd", "value operators vector graph context transform", "tutorials value transform arrays compile_parts"
+        "autograd",
+        "value operators vector graph context transform",
+        "tutorials value transform ops arrays compile_parts",
     ),
     "arrays": named("autograd", "arrays", "arrays compile_parts value"),
     "compiler": named(

@@ -35,6 +35,9 @@ from .browser import Browser, missing
 FOLDER = Path(__file__).parents[1] / "demos" / "pictures"
 COMMAND = "python -m tests.gallery"
 SIZE = 400, 250  # of a thumbnail; README.md shows them smaller, for screens with two pixels in place of one
+MEASURED = [
+    "growth.png"
+]  # what `python -m tests.benchmarks --growth --plot` drew: on another day, another picture
 MADE_OF = "made of"  # under this name a picture says what it was made of
 
 
