@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from functools import cached_property, reduce
@@ -58,6 +59,7 @@ Rule = Callable[..., Any]
 Interval = tuple[float, float]
 
 inf, nan = math.inf, math.nan
+LARGEST = sys.float_info.max
 TABLE: dict[str, Op] = {}
 installers: list[Callable[[Op], None]] = []  # whoever gives operations a further face, as `Value` its methods
 protected: set[str] = set()  # names and aliases of our own, once all are there; yours may be defined again
@@ -385,8 +387,17 @@ mod = op("mod", "x - y floor(x / y)", ieee2(operator.mod, np.mod),
          lambda g, out, x, y: g,
          lambda g, out, x, y: -g * floordiv(x, y),
          symbol="%", numpy="{0} % {1}", kinks=lambda x, y: math.sin(math.pi * x / y))
-pow_: Op = op("pow", "x^y", ieee2(math.pow, np.power),  # flat in x where y = 0, and in y where x = 0: not nan
-          lambda g, out, x, y: where(y, g * y * pow_(x, y - 1.0), 0.0),
+
+
+def power_slope(g: Any, out: Any, x: Any, y: Any) -> Any:
+    """g y x^(y - 1); 0 where y = 0, also where x^-1 is inf. It is bounded there, not left out: it is the slope by y."""
+    if type(y) is float:  # an exponent that is a plain number stays what it is
+        return g * y * pow_(x, y - 1.0) if y else 0.0
+    power = pow_(x, y - 1.0)
+    return g * y * where(y, power, clamp(power, -LARGEST, LARGEST))
+
+
+pow_: Op = op("pow", "x^y", ieee2(math.pow, np.power), power_slope,  # flat in y where x = 0: not nan
           lambda g, out, x, y: g * out * where(x, log(where(x, x, 1.0)), where(step(y), 0.0, -inf)),
           symbol="**", numpy="pow({0}, {1})", domain=[(0, inf), (-inf, inf)], parameters=1)
 neg = op("neg", "-x", operator.neg, lambda g, out, x: -g, symbol="-", numpy="-{0}")

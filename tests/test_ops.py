@@ -477,6 +477,15 @@ def test_a_rule_that_forgets_its_return_is_an_error(arity):
         del TABLE[name]
 
 
+@pytest.mark.parametrize("x", [2.0, 0.5, 1.0, 1e100, 1e-100])
+def test_second_derivatives_of_a_power_at_the_exponent_0(x):
+    f = lambda xy: xy[0] ** xy[1]
+    expected = np.array([[0.0, 1.0 / x], [1.0 / x, math.log(x) ** 2]])
+    for way in (autograd.hessian(f), autograd.compile(autograd.hessian(f))):
+        assert np.array(way([x, 0.0])) == pytest.approx(expected, rel=1e-15)
+    assert autograd.hessian(lambda x: x**0)(0.0) == autograd.hessian(lambda x: x**1)(0.0) == 0.0
+
+
 def test_forward_mode_passes_by_what_is_flat():
     """Also in a program, where slopes are not yet numbers."""
     f = lambda x: autograd.where(autograd.above(x, 1.0), x * x, x) * autograd.floor(x)
