@@ -9,6 +9,9 @@ from __future__ import annotations
 import builtins
 import keyword
 
+JOINERS = (
+    "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"  # not printable, as Python has it; they move no cursor
+)
 MARK = "owned"  # a file, a global of a page, a name in a namespace: it must never come to be
 SCRIPT = f"window.{MARK} = 1"
 

@@ -38,7 +38,7 @@ from autograd.checks import one_line
 from autograd.context import within
 from autograd.render import NO_XML, layout, measures_glyphs
 
-from .hostile import HOSTILE, MARK, SEEN, WORDS
+from .hostile import HOSTILE, JOINERS, MARK, SEEN, WORDS
 
 ROOT = Path(__file__).parents[1]
 PLAIN = "plain"
@@ -315,7 +315,7 @@ def bar(text):
 
 def terminal(text):
     """Lines of letters that a terminal prints."""
-    strange = {c for c in text if not c.isprintable() and c not in "\n\u200c\u200d"}  # joiners move nothing
+    strange = {c for c in text if not c.isprintable() and c not in "\n" + JOINERS}
     assert not strange
     assert max(map(len, text.split("\n"))) < 2500
     return len(text.split("\n"))
