@@ -392,7 +392,7 @@ mod = op("mod", "x - y floor(x / y)", ieee2(operator.mod, np.mod),
 def power_slope(g: Any, out: Any, x: Any, y: Any) -> Any:
     """g y x^(y - 1); 0 where y = 0, also where x^-1 is inf. It is bounded there, not left out: it is the slope by y."""
     if type(y) is float:  # an exponent that is a plain number stays what it is
-        return g * y * pow_(x, y - 1.0) if y else 0.0
+        return g * y * pow_(x, y - 1.0) if y else 0.0 * clamp(x, -1.0, 1.0)  # nan of nan
     power = pow_(x, y - 1.0)
     return g * y * where(y, power, clamp(power, -LARGEST, LARGEST))
 
