@@ -116,7 +116,7 @@ def assemble(
     body = text.body(results)
     needs_n = any(
         isinstance(x, ast.Name) and x.id == "n"
-        for x in ast.walk(ast.parse("\n".join(body).replace("return ", "")))
+        for x in ast.walk(s.parsed("\n".join(body).replace("return ", "")))
     )
     if needs_n and arguments:
         body.insert(0, f"n = len({arguments[0]})")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..draw import Picture, escaped, tint
+from .syntax import parsed
 
 if TYPE_CHECKING:
     import graphviz
@@ -48,7 +49,7 @@ class Reader:
         self.straight = built.straight
         self.boxes: dict[str, Box] = {}
         self.part_of: dict[str, str] = {}  # a name that was unpacked, and the box from which
-        for statement in ast.parse(built.source).body:
+        for statement in parsed(built.source).body:
             if isinstance(statement, ast.FunctionDef):
                 self.function(statement)
             else:

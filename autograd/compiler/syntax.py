@@ -6,11 +6,19 @@ import ast
 import functools
 import math
 from collections.abc import Iterable, Sequence
+from threading import RLock
 from typing import Any
 
 import numpy as np
 
 Expr = ast.expr
+PARSING = RLock()
+
+
+def parsed(text: str, mode: str = "exec") -> Any:
+    """The tree of a text; of one after the other, for in some versions of CPython two threads cannot parse at once."""
+    with PARSING:
+        return ast.parse(text, mode=mode)
 
 
 def name(identifier: str) -> Expr:
@@ -109,7 +117,7 @@ def negative(x: Expr) -> Expr:
 @functools.lru_cache(None)
 def template(text: str) -> tuple[Expr, tuple[int, ...]]:
     """A spelling of the table, {0} and so on as names, and how often it mentions each operand."""
-    tree = ast.parse(text.format(*(f"operand_{i}" for i in range(9))), mode="eval").body
+    tree = parsed(text.format(*(f"operand_{i}" for i in range(9))), mode="eval").body
     names = [n.id for n in ast.walk(tree) if isinstance(n, ast.Name)]
     return tree, tuple(names.count(f"operand_{i}") for i in range(9))
 
@@ -185,7 +193,7 @@ def broken(code: str, width: int = 106) -> list[str]:
     indent = len(code) - len(code.lstrip())
     if indent:
         return [" " * indent + row for row in broken(code[indent:], width - indent)]
-    statement = ast.parse(code).body[0]
+    statement = parsed(code).body[0]
     bare, _, comment = code.rpartition("  # ")
     if isinstance(statement, ast.Assign):
         found = split(f"{', '.join(map(text, statement.targets))} = ", statement.value, "", 0, width)
