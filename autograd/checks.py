@@ -61,7 +61,12 @@ def one_line(text: str, longest: int = 40) -> str:
     """
     start = text[: 8 * longest]
     shown = "".join(c for c in " ".join(start.split()) if c.isprintable() or c in JOINERS)
-    return shown if len(shown) <= longest and start == text else shown[: longest - 3] + "..."
+    return cut(shown, longest, more=start != text)
+
+
+def cut(text: str, longest: int, more: bool = False) -> str:
+    """The text, or its beginning and three dots where it is longer, or where `more` of it follows."""
+    return text if len(text) <= longest and not more else text[: longest - 3] + "..."
 
 
 def among(x: Any, names: Iterable[str | None]) -> bool:

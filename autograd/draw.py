@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import ops
-from .checks import among
+from .checks import among, cut
 from .context import Scope
 from .graph import trace
 from .levels import (
@@ -67,7 +67,7 @@ def escaped(text: str, longest: int = 40) -> str:
     """
     start = text[: 8 * longest]
     shown = " ".join(NO_XML.sub("\N{REPLACEMENT CHARACTER}", start).split())
-    shown = shown if len(shown) <= longest and start == text else shown[: longest - 3] + "..."
+    shown = cut(shown, longest, more=start != text)
     for c, written in (("\\", "\\\\"), ("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
         shown = shown.replace(c, written)
     return shown

@@ -1,11 +1,13 @@
 """The same seed gives the same bits: in any process, thread or task, whatever the hashes of text are."""
 
+import ast
 import asyncio
 import json
 import multiprocessing
 import os
 import subprocess
 import sys
+import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
@@ -57,6 +59,26 @@ def test_in_threads_at_the_same_time(here):
             assert [f.result() for f in found] == [here] * 4
     finally:
         sys.setswitchinterval(before)
+
+
+def test_texts_are_parsed_one_after_the_other(monkeypatch):
+    """Some versions of CPython cannot do it in two threads at once: a SystemError, seldom."""
+    parse, inside, most = ast.parse, [], []
+
+    def slow(*given, **named):
+        inside.append(given)
+        most.append(len(inside))
+        time.sleep(1e-4)
+        found = parse(*given, **named)
+        inside.pop()
+        return found
+
+    monkeypatch.setattr(ast, "parse", slow)
+    with ThreadPoolExecutor(4) as pool:
+        for found in [pool.submit(reproduce.WORK["recurrence, compiled"]) for _ in range(4)]:
+            found.result()
+    assert len(most) > 8
+    assert max(most) == 1
 
 
 def on_arrays():

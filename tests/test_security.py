@@ -362,7 +362,7 @@ def latex(text):
         depth += (c == "{") - (c == "}")
         assert depth >= 0
     assert depth == 0
-    assert not set("$#%<>|~") & set(bare)
+    assert not set("$&#%<>|~") & set(bare)
     assert {*re.findall(r"\\([a-zA-Z]+)", bare)} <= ALLOWED
     assert [*re.findall(r"\\(?:begin|end)\{(\w+)\}", bare)] in ([], ["aligned", "aligned"])
 

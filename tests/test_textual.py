@@ -182,31 +182,6 @@ def test_labels_in_latex(label, written):
     assert latex(Value(1.0, label=label)) == written
 
 
-@pytest.mark.parametrize("label", HOSTILE.values(), ids=HOSTILE)
-def test_hostile_labels_leave_latex_balanced(label):
-    text = latex(Value(1.0, label=label) * 2.0)
-    bare = re.sub(r"\\[{}$&#_%]", "", text)
-    depth = 0
-    for c in bare:
-        depth += (c == "{") - (c == "}")
-        assert depth >= 0
-    assert depth == 0
-    assert not set("$&#%") & set(bare)
-    assert text.isprintable()
-    commands = set(re.findall(r"\\([a-zA-Z]+)", bare))
-    assert commands - {label} <= {
-        "cdot",
-        "text",
-        "mathrm",
-        "textbackslash",
-        "textasciitilde",
-        "textasciicircum",
-        "textless",
-        "textgreater",
-        "textbar",
-    }
-
-
 def test_matplotlib_can_set_what_latex_is_given():
     mathtext = pytest.importorskip("matplotlib.mathtext")
     parser = mathtext.MathTextParser("path")
